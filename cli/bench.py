@@ -41,10 +41,10 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
     from geoseg.spec.presets import benchmark
 
     if request.overwrite and request.resume:
-        raise UsageError("--resume and --overwrite exclude each other; give one of them")
+        raise UsageError("`--resume` and `--overwrite` exclude each other; give one of them")
     if request.output.exists() and not (request.overwrite or request.resume or reporting.dry_run):
         raise OutputError(
-            f"{request.output}: already exists; add --resume to continue, or --overwrite to start again"
+            f"{request.output}: already exists; add `--resume` to continue, or `--overwrite` to start again"
         )
     with open_console(reporting.verbosity) as console:
         jobs = _jobs(request)
@@ -120,14 +120,16 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
     if request.output.exists():
         raise OutputError(f"{request.output}: already exists; write to another folder")
     if request.dataset in {SO2SAT, METER_ML} and not request.parts:
-        raise UsageError(f"{request.dataset} has parts; add --splits train,val,test, or those that you have")
+        raise UsageError(
+            f"{request.dataset} has parts; add `--splits train,val,test`, or those that you have"
+        )
     if request.dataset == METER_ML:
         _import_meter_ml(request, reporting)
         return
     make = find_dataset(request.dataset)
     bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
     if not bands:
-        raise UsageError("no bands are given; add --channels with a name for each band of an image")
+        raise UsageError("no bands are given; add `--channels` with a name for each band of an image")
     parts = {
         part: make({**request.arguments, "split": part} if part else request.arguments)
         for part in request.parts or ("",)
@@ -147,9 +149,9 @@ def _import_meter_ml(request: BenchImportRequest, reporting: Reporting) -> None:
     from geoseg.learn.samples.meter_ml import CONFIG, import_meter_ml
 
     if set(request.arguments) != {"root"}:
-        raise UsageError("meter-ml takes one argument, its folder: --argument root=FOLDER")
+        raise UsageError("meter-ml takes one argument, its folder: `--argument root=FOLDER`")
     if request.bands:
-        raise UsageError("--channels: the bands of meter-ml are known; remove it")
+        raise UsageError("`--channels`: the bands of meter-ml are known; remove it")
     root = Path(str(request.arguments["root"]))
     with open_console(reporting.verbosity) as console:
         number = import_meter_ml(root, request.parts, request.output, console.progress, request.limit)

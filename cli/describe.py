@@ -91,7 +91,7 @@ def _check_free(folder: Path, weights: Path, *, overwrite: bool) -> None:
     for path in (folder / name for name in names):
         same = path.exists() and weights.exists() and path.samefile(weights)
         if path.exists() and not same and not overwrite:
-            raise OutputError(f"{path}: already exists; add --overwrite to replace the bundle")
+            raise OutputError(f"{path}: already exists; add `--overwrite` to replace the bundle")
 
 
 def _print(described: Described, written: ModelSpec, folder: Path, *, as_json: bool) -> None:

@@ -106,7 +106,7 @@ def pull_encoder(
         return path
     if weights is not None and not facts.sha256:
         if path.is_file() and not overwrite:
-            raise OutputError(f"{path}: already exists; add --overwrite to replace these weights")
+            raise OutputError(f"{path}: already exists; add `--overwrite` to replace these weights")
         _check_keys(encoder, weights)
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

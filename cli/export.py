@@ -37,12 +37,12 @@ def _run(request: ExportRequest, reporting: Reporting) -> None:
 
     if request.program and request.to not in WEIGHTS:
         raise UsageError(
-            f"--program goes with --to onnx, onnx-fp32 or onnx-fp16, not {request.to}; remove it"
+            f"`--program` goes with `--to onnx`, onnx-fp32 or onnx-fp16, not {request.to}; remove it"
         )
     if request.to == "tensorrt":
         if request.output is not None:
             raise UsageError(
-                "--to tensorrt writes the engine to the user's cache; remove -o (GEOSEG_CACHE sets the "
+                "`--to tensorrt` writes the engine to the user's cache; remove -o (GEOSEG_CACHE sets the "
                 "folder of the cache)"
             )
         export_engine(request, reporting)
@@ -63,7 +63,7 @@ def _run(request: ExportRequest, reporting: Reporting) -> None:
 
 def _quantise(request: ExportRequest, output: Path, reporting: Reporting) -> None:
     if request.judge_by is None:
-        raise UsageError("--to openvino-int8 needs --judge-by CONFIG, for calibration and evaluation")
+        raise UsageError("`--to openvino-int8` needs `--judge-by CONFIG`, for calibration and evaluation")
     from geoseg.learn.evaluate.quantise import quantise
     from geoseg.learn.train.config import read_config
 
@@ -107,5 +107,5 @@ def _text(path: Path) -> str:
     from geoseg.files.inputs import opened
 
     opened(path)
-    with parsing(f"--card {path}"):
+    with parsing(f"`--card {path}`"):
         return path.read_text(encoding="utf-8")

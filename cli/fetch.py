@@ -89,7 +89,7 @@ def download(
     if not is_web(address):
         raise ModelError(f"{plain(address)}: weights can be downloaded by http and https only")
     if is_offline():
-        raise FetchError(f"{plain(address)}: not downloaded, because --offline or {OFFLINE}=1 is set")
+        raise FetchError(f"{plain(address)}: not downloaded, because `--offline` or {OFFLINE}=1 is set")
     open_gdal()
     part = kept or target
     with writing(target), part.open("x+b" if kept is None else "a+b") as file:

@@ -86,10 +86,10 @@ def check_online(name: str) -> None:
     """
     off = os.environ.get("HF_HUB_OFFLINE", "").strip().lower() in {"1", "on", "yes", "true"}
     if is_offline() or off:
-        why = f"--offline or {OFFLINE}=1" if is_offline() else "HF_HUB_OFFLINE=1"
+        why = f"`--offline` or {OFFLINE}=1" if is_offline() else "HF_HUB_OFFLINE=1"
         raise FetchError(
             f"{name}: not downloaded, because {why} is set; it is neither in the folder {MIRROR} nor in the "
-            "cache of huggingface_hub: give the file by --weights FILE"
+            "cache of huggingface_hub: give the file by `--weights FILE`"
         )
 
 
@@ -163,12 +163,12 @@ def remote_file(url: str, sha256: str, size: int | None) -> HubFile:
     if stated and sha256 and stated != sha256:
         raise ModelError(
             f"{SCHEME}{repository}: the hub has another {file} (SHA-256 {stated}) than the one that geoseg "
-            f"knows ({sha256}); not downloaded. Give that file by --weights FILE"
+            f"knows ({sha256}); not downloaded. Give that file by `--weights FILE`"
         )
     if not (stated or sha256):
         raise ModelError(
             f"{SCHEME}{repository}: no SHA-256 of {file} is known, and weights that cannot be checked are "
-            "not downloaded; fetch the file yourself and give it by --weights FILE"
+            "not downloaded; fetch the file yourself and give it by `--weights FILE`"
         )
     length = (headers.get("X-Linked-Size") or "").strip()
     commit = (headers.get("X-Repo-Commit") or "").strip()
@@ -203,7 +203,7 @@ def refusal(error: HTTPError, repository: str, file: str) -> FetchError:
         then = "" if token else ", then set HF_TOKEN to a token of that account"
         return FetchError(
             f"{where}: the model is gated: with {account}, accept its conditions at {page}{then}; or "
-            f"download {file} there and give it by --weights FILE"
+            f"download {file} there and give it by `--weights FILE`"
         )
     if code in {"EntryNotFound", "RevisionNotFound"} or (error.code == 404 and code != "RepoNotFound"):
         return FetchError(f"{where}: has no file {file} ({error.code}); see {page}")

@@ -35,7 +35,7 @@ def _run(request: MethaneRequest, reporting: Reporting) -> None:
     from geoseg.learn.evaluate.methane.trial_report import report_of
 
     if request.output is not None and request.output.exists() and not request.overwrite:
-        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+        raise OutputError(f"{request.output}: already exists; add `--overwrite` to replace it")
     check_page(request.report, overwrite=request.overwrite)
     with open_console(reporting.verbosity) as console:
         result = evaluate(_pairs(request), request.ground, _trial(request), console.progress)

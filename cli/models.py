@@ -179,7 +179,7 @@ def _pull(request: PullRequest, reporting: Reporting) -> None:
             path = pull_published(published, progress, weights=weights, overwrite=overwrite)
             text = f"--model {path}"
         elif weights is not None:
-            raise UsageError(f"--weights is for encoders and published networks; {name} is none; remove it")
+            raise UsageError(f"`--weights` is for encoders and published networks; {name} is none; remove it")
         else:
             text = f"--model {pull_bundle(name, progress, overwrite=overwrite)}"
     print_text(text)

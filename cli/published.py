@@ -64,9 +64,9 @@ def pull_published(
     check_name(folder)
     if folder.exists() and not overwrite:
         if weights is None and (folder / DESCRIPTION).is_file():
-            note(LOG, f"{folder}: already converted; --overwrite converts it again")
+            note(LOG, f"{folder}: already converted; `--overwrite` converts it again")
             return folder
-        raise OutputError(f"{folder}: already exists; add --overwrite to replace this model")
+        raise OutputError(f"{folder}: already exists; add `--overwrite` to replace this model")
     try:
         from geoseg.learn.train.published_bundle import convert_published
     except ImportError as error:
@@ -129,7 +129,7 @@ def _download(facts: EncoderWeights, target: Path, progress: Progress, *, home: 
             note(LOG, f"{facts.url}: geoseg knows no SHA-256 of it; the hub states {sha256}{of}")
     elif not sha256:
         raise ModelError(
-            f"{address}: its SHA-256 is not known; fetch it yourself, and give it by --weights FILE"
+            f"{address}: its SHA-256 is not known; fetch it yourself, and give it by `--weights FILE`"
         )
     fetch_weights(
         address, sha256, target, progress, size=size, home=home, private=credentials(address) if hub else {}

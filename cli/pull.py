@@ -164,7 +164,7 @@ def _check_target(folder: Path, where: Path, wanted: Mapping[Path, ModelAsset], 
     replaced += [path for path, item in wanted.items() if not has_sha256(path, item.sha256)]
     existing = [path for path in replaced if path.exists()]
     if existing and not overwrite:
-        raise OutputError(f"{existing[0]}: already exists; add --overwrite to replace this model")
+        raise OutputError(f"{existing[0]}: already exists; add `--overwrite` to replace this model")
 
 
 def _write(folder: Path, text: str, wanted: Mapping[Path, ModelAsset], progress: Progress) -> None:

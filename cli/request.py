@@ -42,8 +42,8 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
     try:
         on_this_machine(path)
     except ValueError as error:
-        raise UsageError(f"--config: {error}") from error
-    with parsing(f"--config {path}"):
+        raise UsageError(f"`--config`: {error}") from error
+    with parsing(f"`--config {path}`"):
         return _read_config(path, known)
 
 
@@ -54,9 +54,9 @@ def _read_config(path: Path, known: Collection[str]) -> ConfigFile:
     except SceneReadError:
         raise
     except OSError as error:
-        raise UsageError(f"--config {path}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"`--config {path}`: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"--config {path}: cannot be read: it is not UTF-8 text") from error
+        raise UsageError(f"`--config {path}`: cannot be read: it is not UTF-8 text") from error
     if node is None:
         return ConfigFile(path=path)
     if not isinstance(node, yaml.MappingNode) or not isinstance(table, dict):
@@ -68,7 +68,7 @@ def _read_config(path: Path, known: Collection[str]) -> ConfigFile:
             raise UsageError(f"{path}, line {line}: {name} is repeated (first in line {lines[name]})")
         if name not in known:
             near = get_close_matches(name.replace("_", "-"), sorted(known), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "--print-config prints all names"
+            hint = f"did you mean {near[0]}?" if near else "`--print-config` prints all names"
             raise UsageError(f"{path}, line {line}: unknown option {name!r}; {hint}")
         lines[name] = line
     options = {str(name): value for name, value in table.items() if value is not None}
@@ -136,7 +136,7 @@ def _naming(
         if name in file.lines and name not in given:
             return f"{file.path}, line {file.lines[name]}: {name}"
         option = known[name].option
-        return option.metavar.rstrip(".") if option.argument else f"--{name}"
+        return option.metavar.rstrip(".") if option.argument else f"`--{name}`"
 
     return where
 

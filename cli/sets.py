@@ -38,10 +38,11 @@ def _run(request: MapsRequest, reporting: Reporting) -> None:
 
     if is_map(request.config):
         raise UsageError(
-            f"{request.config} is a map, not a config; use geoseg evaluate sample and area for finished maps"
+            f"{request.config} is a map, not a config; use `geoseg evaluate sample` and `area` for "
+            "finished maps"
         )
     if request.output is not None and request.output.exists() and not request.overwrite:
-        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+        raise OutputError(f"{request.output}: already exists; add `--overwrite` to replace it")
     check_page(request.report, overwrite=request.overwrite)
     from geoseg.learn.train.config import read_any_config
     from geoseg.learn.train.scene_spec import SceneTrainSpec
@@ -71,7 +72,7 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
     models = () if request.leave_one_out else request.models
     subjects = protocol.subjects_of(spec, models, request.methods)
     if not subjects and not request.leave_one_out and not request.shots:
-        raise UsageError("nothing to evaluate; add --model or --method")
+        raise UsageError("nothing to evaluate; add `--model` or `--method`")
     if request.leave_one_out or request.shots:
         keep_freed_memory()
     output = request.output

@@ -21,17 +21,17 @@ def run(spec: SceneTrainSpec, request: MapsRequest, console: Console, *, as_json
         UsageError: an option applies to maps only, or no model is given.
     """
     map_options = {
-        "--method": request.methods,
-        "--shots": request.shots,
-        "--leave-one-out": request.leave_one_out,
-        "--record": request.record,
+        "`--method`": request.methods,
+        "`--shots`": request.shots,
+        "`--leave-one-out`": request.leave_one_out,
+        "`--record`": request.record,
     }
     if unsupported := next((name for name, value in map_options.items() if value), None):
         raise UsageError(
             f"{unsupported} applies to maps; {request.config} is the config of a scene classifier"
         )
     if not request.models:
-        raise UsageError("nothing to evaluate; add --model")
+        raise UsageError("nothing to evaluate; add `--model`")
     from geoseg.learn.evaluate.site_ranking import rank, sites_of
     from geoseg.learn.evaluate.sites_report import report_of
 

@@ -43,14 +43,14 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
         return
     if folder.exists() and not (request.overwrite or request.resume):
         if (folder / LAST_CHECKPOINT).is_file():
-            how = "add --resume to continue, or --overwrite to start again"
+            how = "add `--resume` to continue, or `--overwrite` to start again"
         else:
-            how = "there is no checkpoint to continue from: add --overwrite to start again"
+            how = "there is no checkpoint to continue from: add `--overwrite` to start again"
         raise OutputError(f"{folder}: already exists; {how}")
     if request.overwrite and request.resume:
-        raise UsageError("--resume and --overwrite exclude each other; give one of them")
+        raise UsageError("`--resume` and `--overwrite` exclude each other; give one of them")
     if request.start and request.resume:
-        raise UsageError("--resume continues with its own weights; remove --from")
+        raise UsageError("`--resume` continues with its own weights; remove `--from`")
     try:
         from geoseg.learn.train.task_dispatch import train_any as work
     except ImportError as error:

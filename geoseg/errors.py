@@ -1,7 +1,8 @@
 """Errors that geoseg raises, each with the exit code of the command line.
 
-The message states what is wrong, where (path, band, window) and what to do. Some errors also inherit from a
-builtin exception, so that library users can catch either.
+The message states what is wrong, where (path, band, window) and what to do, with options between backticks
+(`geoseg.api.option_words`). Some errors also inherit from a builtin exception, so that library users can
+catch either.
 """
 
 from __future__ import annotations

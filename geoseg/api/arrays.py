@@ -82,7 +82,7 @@ def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str
         return [path for item in found for path in (item if isinstance(item, list) else [item])]
     raise UsageError(
         f"a {type(value).__name__} is not a scene; give a path, a list of paths, a rasterio dataset, an "
-        "xarray array, or an array of numpy with transform= and crs="
+        "xarray array, or an array of numpy with `transform` and `crs`"
     )
 
 
@@ -173,7 +173,7 @@ def _from_xarray(value: Any, place: Georeference) -> _Layers:
     if len(further) > 1:
         raise UsageError(
             f"the array has the dimensions {', '.join(map(str, array.dims))}; select one of "
-            f"{further[0]}, for example array.isel({further[0]}=0)"
+            f"{further[0]}, for example `array.isel({further[0]}=0)`"
         )
     array = array.transpose(*further, y, x)
     if not bands:
@@ -240,12 +240,12 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         )
     bands = layers.bands or tuple(place.bands or ())
     if bands and len(bands) != len(data):
-        raise UsageError(f"bands= names {len(bands)} bands, and the array has {len(data)}")
+        raise UsageError(f"`bands` names {len(bands)} bands, and the array has {len(data)}")
     path = _new(folder, layers.time or place.time)
     nodata = layers.nodata if layers.nodata is not None else place.nodata
     if nodata is not None and data.dtype.kind in "iu" and not _fits(nodata, data.dtype):
         raise UsageError(
-            f"nodata={nodata} is not a value of {data.dtype}; leave it out, or convert the array"
+            f"`nodata={nodata}` is not a value of {data.dtype}; leave it out, or convert the array"
         )
     profile: dict[str, Any] = {
         "driver": "GTiff",
@@ -289,7 +289,7 @@ def _new(folder: Path, time: datetime | str | None) -> Path:
             moment = time if isinstance(time, datetime) else datetime.fromisoformat(str(time)[:26])
         except ValueError as error:
             raise UsageError(
-                f"time={time!r} is not a time in ISO 8601, such as 2024-05-28T10:30:00"
+                f"`time={time!r}` is not a time in ISO 8601, such as 2024-05-28T10:30:00"
             ) from error
         stamp = f"_{moment:%Y%m%dT%H%M%S}"
     number = sum(1 for _ in folder.glob("array*.tif")) + 1
@@ -307,7 +307,7 @@ def _affine(transform: Affine | Sequence[float] | None) -> Affine | None:
     try:
         return Affine(*tuple(transform)[:6])
     except (TypeError, ValueError) as error:
-        raise UsageError(f"transform={transform!r} is not an Affine or its six numbers") from error
+        raise UsageError(f"`transform={transform!r}` is not an Affine or its six numbers") from error
 
 
 def _wkt(crs: object) -> str | None:
@@ -321,4 +321,4 @@ def _wkt(crs: object) -> str | None:
     try:
         return str(CRS.from_user_input(crs).to_wkt())
     except CRSError as error:
-        raise UsageError(f"crs={crs!r} is not a coordinate reference system") from error
+        raise UsageError(f"`crs={crs!r}` is not a coordinate reference system") from error

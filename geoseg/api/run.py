@@ -109,7 +109,7 @@ def request_of(
     check_names({*known, *stated}, options)
     told = {name: value for name, value in options.items() if name in stated and value is not None}
     if told and not any(holds_array(value) for value in (*inputs.values(), *options.values())):
-        raise UsageError(f"{', '.join(f'{name}=' for name in told)}: for arrays only; a file states its own")
+        raise UsageError(f"{', '.join(f'`{name}`' for name in told)}: for arrays only; a file states its own")
     place = Georeference(**told)  # type: ignore[arg-type]
     given: dict[str, object] = {
         name: path for name, path in outputs.items() if name in known and known[name].offered

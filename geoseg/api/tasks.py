@@ -122,7 +122,7 @@ def change(
     from geoseg.tasks.change.change_map import map_change  # noqa: PLC0415
 
     if options.get("time") is not None:
-        raise UsageError("time= is one date; give date_before= and date_after=")
+        raise UsageError("`time` is one date; give `date_before` and `date_after`")
     dates = {"before": before, "after": after}
     return make(ChangeSpec, map_change, dates, options, progress=progress)
 

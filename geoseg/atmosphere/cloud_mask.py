@@ -158,7 +158,7 @@ def make_cloud_mask(
         note(
             LOG,
             f"{scene.name}: {grid.height} x {grid.width} pixels of about {package.pixel:g} m are too few for "
-            "a reliable result of the cloud network, which is not used (--clouds network uses it)",
+            "a reliable result of the cloud network, which is not used (`--clouds network` uses it)",
         )
         return None
     if dry_run:
@@ -176,7 +176,7 @@ def make_cloud_mask(
     note(
         LOG,
         f"{scene.name}: clouds and cloud shadow by {package.title}, {model.name}, on pixels of "
-        f"{view.grid.pixel_size_m[1]:.3g} m (--clouds none maps without it)",
+        f"{view.grid.pixel_size_m[1]:.3g} m (`--clouds none` maps without it)",
     )
     return CloudMask(path=path, quality=package.quality, network=describe_model(model))
 

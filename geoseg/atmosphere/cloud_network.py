@@ -26,13 +26,13 @@ def cloud_network_for(scene: Scene) -> tuple[CloudSpec, ModelSpec]:
     installed = [spec for spec in known if _folder(spec) is not None]
     if not installed:
         raise RuntimeMissingError(
-            f"--clouds network: no cloud network is installed: pip install 'geoseg[{known[0].extra}]'"
+            f"`--clouds network`: no cloud network is installed: pip install 'geoseg[{known[0].extra}]'"
         )
     level = level_of(scene)
     if level is None:
         raise ModelError(
             f"{scene.name}: cloud networks need surface or top-of-atmosphere reflectance of an optical "
-            "sensor, and the sensor is unknown: name it with --sensor, or leave --clouds out"
+            "sensor, and the sensor is unknown: name it with `--sensor`, or leave `--clouds` out"
         )
     if scene.grid.crs is None:
         raise ModelError(

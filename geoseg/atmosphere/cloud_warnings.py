@@ -121,8 +121,8 @@ def cloud_warning(scene: Scene) -> str | None:
     dark = f", and {shaded / seen:.0%} like its shadow" if shaded / seen >= NOTABLE_SHARE else ""
     return (
         f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow{dark}, and no quality "
-        "layer masks it: the ground is not visible there, and shadow looks like water. Mask it with --mask "
-        "FILE:VALUES or --clouds network, or check the map against the scene"
+        "layer masks it: the ground is not visible there, and shadow looks like water. Mask it with "
+        "`--mask FILE:VALUES` or `--clouds network`, or check the map against the scene"
     )
 
 

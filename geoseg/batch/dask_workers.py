@@ -102,14 +102,14 @@ class DaskWorkers:
         try:
             from distributed import Client  # noqa: PLC0415 - an optional package
         except ImportError as error:
-            raise RuntimeMissingError(f"--scheduler needs the package distributed: {REMEDY}") from error
+            raise RuntimeMissingError(f"`--scheduler` needs the package distributed: {REMEDY}") from error
         try:
             is_file = Path(self._scheduler).is_file()
             where = {"scheduler_file" if is_file else "address": self._scheduler}
             self._client = Client(**where, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise RuntimeMissingError(
-                f"--scheduler {self._scheduler}: no Dask scheduler answers ({error}); start one with "
+                f"`--scheduler {self._scheduler}`: no Dask scheduler answers ({error}); start one with "
                 "'dask scheduler' and workers with 'dask worker'"
             ) from error
         try:

@@ -104,7 +104,7 @@ class Job:
         options = {**self.options, **outputs, **own, "overwrite": True}
         if self.checkpoint and "checkpoint" in task.places:
             options["checkpoint"] = str(folder / CHECKPOINTS / self.scene)
-        return from_options(task.request, options, lambda name: f"{self.scene}: --{name}")
+        return from_options(task.request, options, lambda name: f"{self.scene}: `--{name}`")
 
 
 def plan_jobs(
@@ -139,7 +139,7 @@ def plan_jobs(
                     f"--name '{{scene}}-map{Path(job.map_file).suffix}'"
                 )
             if file.casefold() in taken:
-                template = f"--name {spec.name}" if role in {"output", "scene"} else _shown(role)
+                template = f"`--name {spec.name}`" if role in {"output", "scene"} else _shown(role)
                 raise UsageError(
                     f"{template}: {taken[file.casefold()]} and {job.scene} would both be {file}; add "
                     "{scene} or {index} to the template"
@@ -163,7 +163,7 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
             texts = [_template(role, str(text), shared=shared) for text in _listed(value)]
             names = [filled(text, entry, index + 1) for text in texts]
             if not task.places[role].repeated and len(names) != 1:
-                raise UsageError(f"--{role}: give one template of names, not {len(names)}")
+                raise UsageError(f"`--{role}`: give one template of names, not {len(names)}")
             outputs[role] = tuple(names) if task.places[role].repeated else names[0]
     paths = list(entry.paths)
     if len(paths) > 1 and not task.places[task.subject].paths[0][-1] == "paths":
@@ -197,7 +197,9 @@ def _shown(role: str) -> str:
     """Return the option that makes a file of this role."""
     if role == "scene":
         return "the map"
-    return "--raster-styles" if role.endswith("-style") else "--name" if role == "output" else f"--{role}"
+    return (
+        "`--raster-styles`" if role.endswith("-style") else "`--name`" if role == "output" else f"`--{role}`"
+    )
 
 
 def _template(role: str, text: str, *, shared: bool) -> str:
@@ -205,7 +207,7 @@ def _template(role: str, text: str, *, shared: bool) -> str:
     try:
         return template(text) if shared else within_folder(text)
     except ValueError as error:
-        raise UsageError(f"--{role}: {error}") from error
+        raise UsageError(f"`--{role}`: {error}") from error
 
 
 def _absolute(task: BatchTask, name: str, value: OptionValue) -> OptionValue:

@@ -100,7 +100,9 @@ def _maps(folder: Path, outcomes: Sequence[Outcome]) -> tuple[list[_Map], CRS]:
             continue
         output = outcome.output
         if output.lower().endswith(UNREAD):
-            warn(LOG, "nothing-to-merge", f"{output}: GeoParquet is not merged; use --name '{{scene}}.gpkg'")
+            warn(
+                LOG, "nothing-to-merge", f"{output}: GeoParquet is not merged; use `--name '{{scene}}.gpkg'`"
+            )
             return [], DEGREES
         found.append((outcome, folder / output, CRS.from_user_input(outcome.crs)))
     placeless = [outcome.scene for outcome in outcomes if outcome.mapped and outcome.crs is None]

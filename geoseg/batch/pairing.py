@@ -86,7 +86,7 @@ def with_earlier(
     known = {name: own for name, own in facts.items() if isinstance(own, SceneFacts)}
     if known and all(own.time is None for own in known.values()):
         raise UsageError(
-            f"--{task.earlier} auto: no scene has a date in its metadata or name; give a table with the "
+            f"`--{task.earlier} auto`: no scene has a date in its metadata or name; give a table with the "
             f"columns {task.subject} and date, or {task.subject} and {task.earlier}"
         )
     paths = {entry.scene: entry.paths for entry in entries}
@@ -202,5 +202,5 @@ def _report(task: BatchTask, reasons: Mapping[str, str], unpaired: Mapping[str, 
     )
     if unpaired:
         names = ", ".join(sorted(unpaired)[:3]) + (" …" if len(unpaired) > 3 else "")
-        fate = "are not mapped" if task.paired else f"are mapped without --{task.earlier}"
+        fate = "are not mapped" if task.paired else f"are mapped without `--{task.earlier}`"
         warn(LOG, "no-earlier-scene", f"{len(unpaired)} scenes have no earlier scene and {fate}: {names}")

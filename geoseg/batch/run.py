@@ -224,7 +224,7 @@ def _sort(
         foreign = [name for name in job.files if name not in journal.owned and store.has(store.folder / name)]
         if foreign and not spec.overwrite:
             there = store.target(store.folder / foreign[0])
-            text = f"{there}: exists, and no batch made it; add --overwrite to replace it"
+            text = f"{there}: exists, and no batch made it; add `--overwrite` to replace it"
             refused.append(
                 Outcome(
                     scene=job.scene,

@@ -41,8 +41,8 @@ def search_entries(search: StacSearchSpec, options: Mapping[str, OptionValue]) -
     items = search_items(search, _area(options))
     if not items:
         raise UsageError(
-            f"--stac {search.stac}: no scene meets the conditions; check --collection, --datetime, --query "
-            "and the area"
+            f"`--stac {search.stac}`: no scene meets the conditions; check `--collection`, `--datetime`, "
+            "`--query` and the area"
         )
     note(LOG, f"{search.stac}: {len(items)} scenes found")
     return [Entry(scene=safe_name(item.name), paths=(item.address,)) for item in items]
@@ -56,7 +56,7 @@ def _area(options: Mapping[str, OptionValue]) -> shapely.Geometry | None:
         try:
             bounds = text.bbox(options["bbox"])
         except ValueError as error:
-            raise UsageError(f"--bbox: {error}") from error
+            raise UsageError(f"`--bbox`: {error}") from error
         area = box_area(bounds, str(options.get("bbox-crs") or "EPSG:4326"))
     else:
         return None

@@ -53,7 +53,7 @@ def share_out(spec: BatchSpec, scenes: int) -> Share:
     if spec.max_memory is not None:
         room = spec.max_memory - PARENT_MIB
         fitting = max(1, room // LEAST_WORKER_MIB)
-        why = f"--max-memory {spec.max_memory} MiB"
+        why = f"`--max-memory {spec.max_memory}`"
     else:
         room, free = 0, free_mib()
         fitting = wanted if spec.jobs else max(1, int(free * SPARE) // TOTAL_MIB)
@@ -66,7 +66,7 @@ def share_out(spec: BatchSpec, scenes: int) -> Share:
         warn(
             LOG,
             "memory-limit",
-            f"--max-memory {spec.max_memory} MiB is less than one worker and the batch itself need; they "
+            f"`--max-memory {spec.max_memory}` is less than one worker and the batch itself need; they "
             f"take about {LEAST_WORKER_MIB + PARENT_MIB} MiB",
         )
     return Share(workers=workers, threads=max(1, threads // workers), memory_mib=memory)

@@ -34,7 +34,7 @@ class Workers(Protocol):
     """Whatever maps scenes; a context manager."""
 
     def outcomes(self, jobs: Sequence[Job], width: int | None = None) -> Iterator[Outcome]:
-        """Map scenes and yield what became of each, as they finish.
+        """Map scenes and yield their outcomes as they finish.
 
         Args:
             jobs: the scenes.
@@ -169,7 +169,7 @@ def killed(job: Job, cause: str) -> Outcome:
         scene=job.scene,
         status="failed",
         code=KILLED,
-        message=f"{job.source}: the worker process {cause}; if memory ran out, use fewer workers (--jobs)",
+        message=f"{job.source}: the worker process {cause}; if memory ran out, use fewer workers (`--jobs`)",
         stamp=job.stamp,
         source=job.source,
         earlier=job.earlier,

@@ -57,7 +57,7 @@ def describe(request: DescribeRequest, weights: Path, name: str, further: Sequen
     header = read_header(weights)
     if KEY in header.metadata:
         raise UsageError(
-            f"{weights}: already has a description of geoseg; it is used as it is: --model {weights}"
+            f"{weights}: already has a description of geoseg; it is used as it is: `--model {weights}`"
         )
     sensor = find_sensor(request.sensor) if request.sensor else None
     merged = merge(_sources(request, weights, header, further))
@@ -68,7 +68,7 @@ def describe(request: DescribeRequest, weights: Path, name: str, further: Sequen
     values = network_values(facts, sensor)
     missing_options(request, facts, bands, trial, sensor, has_values=values is not None)
     if values is None:  # for type checkers: missing_options raised
-        raise UsageError("add --scale or --units")
+        raise UsageError("add `--scale` or `--units`")
     guesses = Guesses()
     known = _Known(weights=weights, merged=merged, values=values, bands=bands, trial=trial, sensor=sensor)
     spec = _spec(name, known, guesses)
@@ -140,7 +140,8 @@ def _check_counts(weights: Path, facts: Facts, trial: Trial) -> None:
     ):
         if stated is not None and stated != found:
             raise ModelError(
-                f"{weights}: has {found} {what}, the file of --from states {stated}: it is of another network"
+                f"{weights}: has {found} {what}, the file of `--from` states {stated}: it is of another "
+                "network"
             )
 
 
@@ -161,7 +162,7 @@ def _spec(name: str, known: _Known, guesses: Guesses) -> ModelSpec:
     facts, trial, values = known.merged.facts, known.trial, known.values
     _shape_guesses(trial, guesses)
     for band in unknown_names(known.bands):
-        guesses.add("band", band, "of no known sensor; its file is given with --band when mapping")
+        guesses.add("band", band, "of no known sensor; `--band` gives its file when mapping")
     activation = choose_activation(known.weights, trial, facts.activation, guesses)
     classes, background, planes = choose_classes(known.weights, known.merged, trial, guesses)
     overlap = guesses.pick("overlap", facts.overlap, 2 * (trial.side // 16), "an eighth of a tile")
@@ -220,7 +221,7 @@ def _atmosphere(known: _Known, guesses: Guesses) -> Atmosphere | None:
     guess: Atmosphere = "surface" if sensor.surface else "toa"
     guesses.add("atmosphere", guess, f"the values of {sensor.name}")
     if sensor.name in {"sentinel-2-l2a", "sentinel-2-l1c"} and "units" not in known.merged.origins:
-        why = f"numbers as stored since baseline 04.00: --sensor {sensor.name}-offset"
+        why = f"numbers as stored since baseline 04.00: `--sensor {sensor.name}-offset`"
         guesses.add("stored values", "without the offset of baseline 04.00", why)
     return guess
 
@@ -248,11 +249,11 @@ def _model_bands(facts: Facts, bands: tuple[str, ...], values: NetworkValues) ->
     lists = {"mean": facts.mean, "std": facts.std}
     for option, numbers in lists.items():
         if not all(map(math.isfinite, numbers)):
-            raise UsageError(f"--{option}: {', '.join(map(str, numbers))} are not finite numbers")
+            raise UsageError(f"`--{option}`: {', '.join(map(str, numbers))} are not finite numbers")
         if len(numbers) not in {1, len(bands)}:
             raise UsageError(
-                f"--{option}: {len(numbers)} numbers for {len(bands)} bands ({', '.join(bands)}); give one, "
-                "or one for each band"
+                f"`--{option}`: {len(numbers)} numbers for {len(bands)} bands ({', '.join(bands)}); give "
+                "one, or one for each band"
             )
     means, stds = (numbers * len(bands) if len(numbers) == 1 else numbers for numbers in lists.values())
     return tuple(

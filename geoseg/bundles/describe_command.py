@@ -45,9 +45,9 @@ def missing_options(
         filled["output"] = "bundle/"
     if not filled:
         return
-    lost = [f"--{name}" for name in filled if name not in {"preset", "offset", "units"}]
-    lost += ["--scale (or --units)"] if {"preset", "units"} & filled.keys() else []
-    none = " (--mean 0 --std 1: nothing is subtracted)" if "mean" in filled else ""
+    lost = [f"`--{name}`" for name in filled if name not in {"preset", "offset", "units"}]
+    lost += ["`--scale` (or `--units`)"] if {"preset", "units"} & filled.keys() else []
+    none = " (`--mean 0 --std 1`: nothing is subtracted)" if "mean" in filled else ""
     raise UsageError(
         f"missing: {', '.join(dict.fromkeys(lost))}. The command with guesses in their place; correct what "
         f"was otherwise in training{none}:\n  {full_command(request, filled)}"

@@ -70,13 +70,13 @@ def choose_activation(weights: Path, trial: Trial, stated: Activation | None, gu
     ends = operator in {"Softmax", "Sigmoid", "HardSigmoid"}
     if stated == "none" and not scores:
         raise ModelError(
-            f"{weights}: --activation none, but a tile gives {limits}, not scores in 0..1 (last operator "
-            f"{operator or 'unknown'}); give --activation softmax or sigmoid"
+            f"{weights}: `--activation none`, but a tile gives {limits}, not scores in 0..1 (last operator "
+            f"{operator or 'unknown'}); give `--activation softmax` or sigmoid"
         )
     if stated in {"softmax", "sigmoid"} and (ends or (scores and trial.sums_to_one)):
         raise ModelError(
-            f"{weights}: --activation {stated}, but the network ends in an activation already (last operator "
-            f"{operator or 'unknown'}, a tile gives {limits}); give --activation none"
+            f"{weights}: `--activation {stated}`, but the network ends in an activation already (last "
+            f"operator {operator or 'unknown'}, a tile gives {limits}); give `--activation none`"
         )
     if stated is not None:
         return stated
@@ -89,9 +89,9 @@ def choose_activation(weights: Path, trial: Trial, stated: Activation | None, gu
     rest = (
         "one plane"
         if trial.planes == 1
-        else "one class for each pixel; several at once: --activation sigmoid"
+        else "one class for each pixel; several at once: `--activation sigmoid`"
     )
-    doubt = "; if these are scores: --activation none" if scores else ""
+    doubt = "; if these are scores: `--activation none`" if scores else ""
     guesses.add("activation", guess, f"logits: {seen}; {rest}{doubt}")
     return guess
 
@@ -124,7 +124,7 @@ def choose_classes(
         )
     values = [entry.value for entry in listed]
     if len(set(values)) < len(values):
-        raise UsageError(f"--classes: two classes have the same value: {', '.join(map(str, values))}")
+        raise UsageError(f"`--classes`: two classes have the same value: {', '.join(map(str, values))}")
     background = _background(merged, listed, planes, guesses)
     classes, value, order = background_first(listed, background)
     return classes, value, () if planes == 1 else order
@@ -145,7 +145,7 @@ def _background(merged: Merged, listed: Sequence[ClassSpec], planes: int, guesse
         if stated.lower() == "none":
             return None
         try:
-            return stated_background(names, int(stated) if stated.isdigit() else stated, "--background")
+            return stated_background(names, int(stated) if stated.isdigit() else stated, "`--background`")
         except ModelError as error:
             raise UsageError(str(error)) from error
     shifted = {value + 1: labels for value, labels in names.items()}
@@ -157,7 +157,9 @@ def _background(merged: Merged, listed: Sequence[ClassSpec], planes: int, guesse
         found = listed[0].value
     labels = {entry.value: entry.label for entry in listed}
     if found is None:
-        guesses.add("background", "none", "no label means it: every class is mapped; else --background LABEL")
+        guesses.add(
+            "background", "none", "no label means it: every class is mapped; else `--background LABEL`"
+        )
     else:
-        guesses.add("background", labels[found], "its label; it gets no polygons, else --background none")
+        guesses.add("background", labels[found], "its label; it gets no polygons, else `--background none`")
     return found

@@ -59,7 +59,7 @@ def emd_facts(path: Path, table: Mapping[str, JsonValue]) -> Facts:
         )
     rest = [f"{key} {table[key]!r}" for key in NAMED if key in table]
     if chosen and not bands:
-        rest.append(f"ExtractBands {chosen} are positions without names of bands: state --bands")
+        rest.append(f"ExtractBands {chosen} are positions without names of bands: state `--bands`")
     return Facts(
         origin=f"{path.name} (ESRI)",
         bands=bands,
@@ -83,7 +83,11 @@ def _statistics(
     """Return mean and standard deviation in stored values, and what of the statistics is not used."""
     stats = table.get("NormalizationStats")
     if not isinstance(stats, dict):
-        return (), (), ["no NormalizationStats; networks of RGB images of arcgis.learn use --preset imagenet"]
+        return (
+            (),
+            (),
+            ["no NormalizationStats; networks of RGB images of arcgis.learn use `--preset imagenet`"],
+        )
     keys = ("band_min_values", "band_max_values", "scaled_mean_values", "scaled_std_values")
     lists = [_numbers(path, stats, key) for key in keys]
     low, high, mean, std = lists

@@ -16,7 +16,7 @@ def stored_weights(encoder: EncoderSpec) -> Path:
     return user_folder() / "encoders" / encoder.name / name
 
 
-def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "--weights FILE") -> Path:
+def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "`--weights FILE`") -> Path:
     """Return the file of an encoder's weights.
 
     Args:
@@ -30,7 +30,7 @@ def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "--weights FILE
     path = stored_weights(encoder) if asked == "auto" else Path(asked)
     if not path.is_file():
         how = (
-            f"fetch the weights ({encoder.licence}) with geoseg models pull {encoder.name}, or name a file "
+            f"fetch the weights ({encoder.licence}) with `geoseg models pull {encoder.name}`, or name a file "
             f"with {key}"
             if asked == "auto"
             else "is a folder; name the file in it"

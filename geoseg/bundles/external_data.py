@@ -69,7 +69,9 @@ def check_external(model: ModelSpec) -> None:
         path = model.weights.parent / name
         folders = {model.weights.parent.resolve(), model.weights.resolve().parent}
         if not any(path.resolve().is_relative_to(folder) for folder in folders):
-            raise ModelError(f"{path}: is a link out of the folder of the network; put the file there")
+            raise ModelError(
+                f"{path}: is a link to a file outside the folder of the network; put the file there"
+            )
         opened(path)
         if not path.is_file():
             raise ModelError(f"{path}: is missing; it holds weights of {model.weights.name}")

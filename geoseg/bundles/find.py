@@ -45,13 +45,12 @@ def find_model(name_or_path: str) -> ModelSpec:
     model = find_any(name_or_path)
     if model.classifies:
         raise ModelError(
-            f"{name_or_path}: is a scene classifier, not a segmentation network; use geoseg methane "
-            "facilities "
-            f"SCENE --model {name_or_path}"
+            f"{name_or_path}: is a scene classifier, not a segmentation network; use "
+            f"`geoseg methane facilities SCENE --model {name_or_path}`"
         )
     if model.task == EMBEDDING:
         raise ModelError(
-            f"{name_or_path}: returns features, not classes; use geoseg embed SCENE --encoder NAME"
+            f"{name_or_path}: returns features, not classes; use `geoseg embed SCENE --encoder NAME`"
         )
     return model
 
@@ -66,8 +65,8 @@ def find_classifier(name_or_path: str) -> ModelSpec:
     if not model.classifies:
         command = model.task if model.task in {"flood", "change"} else "segment"
         raise ModelError(
-            f"{name_or_path}: is a segmentation network, not a scene classifier; use geoseg {command} with "
-            f"--model {name_or_path}"
+            f"{name_or_path}: is a segmentation network, not a scene classifier; use "
+            f"`geoseg {command} SCENE --model {name_or_path}`"
         )
     return model
 
@@ -275,7 +274,7 @@ def _from_description(path: Path) -> ModelSpec:
         raise
     except ModelError as error:
         raise ModelError(
-            f"{error}; geoseg models describe NETWORK.onnx writes a valid {DESCRIPTION}"
+            f"{error}; `geoseg models describe NETWORK.onnx` writes a valid {DESCRIPTION}"
         ) from error
 
 
@@ -346,6 +345,6 @@ def _not_a_bundle(path: Path) -> ModelError:
     if path.is_dir():
         return ModelError(f"{path}: is a folder without {DESCRIPTION}, so it is not a bundle")
     return ModelError(
-        f"{path}: is a file, not a bundle whose weights are downloaded: map with --model {path}, or write "
+        f"{path}: is a file, not a bundle whose weights are downloaded: map with `--model {path}`, or write "
         f"its bundle: geoseg models describe {shlex.quote(str(path))}"
     )

@@ -34,9 +34,9 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     ".mlpackage": ("a Core ML file", "export the network to ONNX from the program that trained it"),
     ".dlpk": (
         "an ESRI package (zip)",
-        "unpack it, export its network to ONNX, and give its .emd file to --from",
+        "unpack it, export its network to ONNX, and give its .emd file to `--from`",
     ),
-    ".emd": ("an ESRI description without weights", "export its network to ONNX, and give it to --from"),
+    ".emd": ("an ESRI description without weights", "export its network to ONNX, and give it to `--from`"),
 }
 """Kind of a file by its suffix, and what to do: `name` is that of the ONNX file to write."""
 

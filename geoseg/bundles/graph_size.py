@@ -1,4 +1,4 @@
-"""How much work an ONNX file asks of a runtime, read without one: functions in functions, turns of loops.
+"""How much work an ONNX file asks of a runtime, read without one: nested functions, iterations of loops.
 
 A runtime writes the functions of a file out in place of their calls, so that thirty functions which each call
 the one before twice are a billion operators; and it runs a loop as often as the file says. Both are a few
@@ -22,10 +22,10 @@ MOST_NODES = 1_000_000
 """Most operators that a file writes down; networks have some hundred to some ten thousand."""
 
 MOST_WORK = 100_000_000
-"""Most operators that a file makes a runtime run for one call, with functions and turns of loops."""
+"""Most operators that a file makes a runtime run for one call, with functions and iterations of loops."""
 
-MOST_TURNS = 1_000_000
-"""Most turns of a loop that runs without a limit of time."""
+MOST_ITERATIONS = 1_000_000
+"""Most iterations of a loop that runs without a limit of time."""
 
 LOOP_S = 50.0
 """Greatest time of one call of a network whose loops may not end, in seconds."""
@@ -64,11 +64,11 @@ class _File:
     functions: dict[Name, list[_Node]] = field(default_factory=dict)
     count: int = 0
     open_loops: bool = False
-    """Whether the turns of a loop are computed, or very many."""
+    """Whether the iterations of a loop are computed, or very many."""
 
 
 def check_work(weights: Path) -> bool:
-    """Check that a runtime ends; return whether there are loops whose turns are computed, or very many.
+    """Check that a runtime ends; return whether a loop has a computed or very large number of iterations.
 
     Raises:
         ModelError: the file cannot be read, or asks for more than `MOST_WORK` operators.
@@ -116,7 +116,7 @@ def ending(has_open_loops: bool) -> Iterator[Any]:
     except Exception as error:
         if options.terminate:
             raise EndlessError(
-                f"the network has loops, and a call took more than {LOOP_S:g} s; give a smaller --tile, or "
+                f"the network has loops, and a call took more than {LOOP_S:g} s; give a smaller `--tile`, or "
                 "export the network without loops"
             ) from error
         raise
@@ -135,11 +135,11 @@ def _work(
         total += 1
         inner = sum(_work(graph, file, known, calling, depth + 1) for graph in node.graphs)
         if node.kind[1] in _LOOPS:
-            turns = _turns(node, file)
-            # Exports of `while` state the greatest whole number; below zero, OpenVINO turns without end.
-            if turns is None or not 0 <= turns <= MOST_TURNS:
-                file.open_loops, turns = True, 1
-            inner *= turns
+            iterations = _iterations(node, file)
+            # Exports of `while` state the greatest whole number; below zero, OpenVINO iterates without end.
+            if iterations is None or not 0 <= iterations <= MOST_ITERATIONS:
+                file.open_loops, iterations = True, 1
+            inner *= iterations
         total += inner
         if node.kind in file.functions:
             if node.kind in calling:
@@ -153,8 +153,8 @@ def _work(
     return total
 
 
-def _turns(node: _Node, file: _File) -> int | None:
-    """Return the turns of a loop that states them; None where they are computed."""
+def _iterations(node: _Node, file: _File) -> int | None:
+    """Return the iterations of a loop that states them; None where they are computed."""
     if node.kind[1] != "Loop" or not node.inputs or node.inputs[0] in file.computed:
         return None
     return file.constants.get(node.inputs[0])
@@ -271,6 +271,6 @@ def _signed(value: int) -> int:
 
 
 def _keep(found: _File, name: str, value: int | None) -> None:
-    """Keep a whole number; without a name it is none, since a loop of any number of turns names none."""
+    """Keep a whole number; without a name it is none, since a loop of any number of iterations names none."""
     if value is not None and name:
         found.constants[name] = max(value, found.constants.get(name, value))

@@ -161,8 +161,8 @@ def _orders(path: Path, port: GraphPort, bands: int | None) -> tuple[Order, ...]
         fits = clear
         if not any(fits):
             raise ModelError(
-                f"{path}: the graph does not state its number of channels {_shape(port.shape)}; add --bands "
-                "with one name for each channel, in order"
+                f"{path}: the graph does not state its number of channels {_shape(port.shape)}; add "
+                "`--bands` with one name for each channel, in order"
             )
     return tuple(order for order, fit in zip((CHANNELS_FIRST, CHANNELS_LAST), fits, strict=True) if fit)
 
@@ -176,7 +176,7 @@ def _channels(path: Path, port: GraphPort, order: Order, bands: int | None) -> i
     stated = channels_first(port.shape, order)[1] if port.shape else None
     found = bands or stated
     if found is None:
-        raise ModelError(f"{path}: the graph does not state its number of channels; add --bands")
+        raise ModelError(f"{path}: the graph does not state its number of channels; add `--bands`")
     return found
 
 
@@ -188,7 +188,7 @@ def _sides(path: Path, port: GraphPort, order: Order, tile: int | None) -> Itera
     if fixed is not None and tile not in {None, fixed}:
         raise ModelError(f"{path}: the graph accepts tiles of {fixed} pixels only, not {tile}")
     if max(fixed or 0, tile or 0) > MOST_SIDE:
-        raise ModelError(f"{path}: tiles of {fixed or tile} pixels are larger than {MOST_SIDE}; add --tile")
+        raise ModelError(f"{path}: tiles of {fixed or tile} pixels are larger than {MOST_SIDE}; add `--tile`")
     if fixed is not None:
         return (fixed,)
     return SIZES if tile is None else (tile,)
@@ -296,7 +296,7 @@ def _session(path: Path) -> Any:
 def _run(path: Path, session: Any, port: GraphPort, sizes: tuple[int, ...]) -> dict[str, NDArray[np.generic]]:
     """Run random numbers of a shape; return each output by name."""
     image = np.random.default_rng(0).standard_normal(sizes, np.float32).astype(port.dtype)
-    with loading(path, f"onnxruntime cannot run an input of {_shape(sizes)}", "see --bands and --tile"):
+    with loading(path, f"onnxruntime cannot run an input of {_shape(sizes)}", "see `--bands` and `--tile`"):
         names = [output.name for output in session.get_outputs()]
         with ending(check_work(path)) as limit:
             outputs = session.run(names, {port.name: image}, limit)

@@ -49,7 +49,7 @@ def check_name(folder: Path, source: Path | None = None) -> None:
         own = bundle.resolve().parent != home
         if own and bundle.name == name and (source is None or source.resolve() != bundle.resolve()):
             raise OutputError(
-                f"{folder}: geoseg has a model named {name}, which --model {name} uses; choose another name"
+                f"{folder}: geoseg has a model named {name}, which `--model {name}` uses; choose another name"
             )
 
 
@@ -71,7 +71,7 @@ def warn_of_namesake(name: str, used: Path) -> None:
                 LOG,
                 "model-name-shared",
                 f"two models are named {name}: {used.resolve()} is used, because it {why}; for the other "
-                f"one: --model {other}",
+                f"one: `--model {other}`",
             )
             return
 

@@ -22,7 +22,7 @@ def common_names(names: Iterable[str], sensor: SensorSpec | None) -> tuple[str, 
     """
     found = tuple(_with_date(name, _common(plain_name(name), sensor)) for name in names)
     if len(set(found)) < len(found):
-        raise UsageError(f"--bands: two names mean the same band: {', '.join(found)}")
+        raise UsageError(f"`--bands`: two names mean the same band: {', '.join(found)}")
     return found
 
 
@@ -51,12 +51,12 @@ def _common(name: str, sensor: SensorSpec | None) -> str:
     ]
     if owners and sensor is None:
         raise UsageError(
-            f"--bands: {name} is a name in products ({', '.join(owners[:3])}, …); add --sensor, or write the "
-            "common name, such as red"
+            f"`--bands`: {name} is a name in products ({', '.join(owners[:3])}, …); add `--sensor`, or write "
+            "the common name, such as red"
         )
     if owners:
         raise UsageError(
-            f"--bands: {sensor.name if sensor else ''} has no band {name}; it has "
+            f"`--bands`: {sensor.name if sensor else ''} has no band {name}; it has "
             f"{', '.join(sensor.band_names) if sensor else ''}"
         )
     return name

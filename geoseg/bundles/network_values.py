@@ -45,23 +45,28 @@ def network_values(facts: Facts, sensor: SensorSpec | None) -> NetworkValues | N
     """
     if facts.units is None and facts.scale is None:
         if facts.offset is not None:
-            raise UsageError("--offset is added after --scale; add --scale, or --units for physical values")
+            raise UsageError(
+                "`--offset` is added after `--scale`; add `--scale`, or `--units` for physical values"
+            )
         return None
     factor, offset = 1.0 if facts.scale is None else facts.scale, facts.offset or 0.0
     if not all(map(math.isfinite, (factor, offset, *(facts.clip or ())))):
-        raise UsageError(f"--scale {factor}, --offset {offset} or --clip {facts.clip}: not a finite number")
+        raise UsageError(
+            f"`--scale {factor}`, `--offset {offset}` or `--clip {facts.clip}`: not a finite number"
+        )
     if facts.clip is not None and facts.clip[0] >= facts.clip[1]:
-        raise UsageError(f"--clip: {facts.clip[0]:g} is not less than {facts.clip[1]:g}")
+        raise UsageError(f"`--clip`: {facts.clip[0]:g} is not less than {facts.clip[1]:g}")
     if factor == 0:
-        raise UsageError("--scale: 0 makes all values equal; give the factor from stored values")
+        raise UsageError("`--scale`: 0 makes all values equal; give the factor from stored values")
     unit = facts.units
     if unit is None and sensor is not None and sensor.units != "dn":
         return _from_stored(facts, sensor, factor)
     unit = unit or "dn"
     if sensor is not None and sensor.units != unit:
         raise UsageError(
-            f"--units: geoseg reads {sensor.units} of {sensor.name}, not {unit}; leave --units out, so that "
-            f"--scale holds for stored values, or give --units {sensor.units}, or leave --sensor out"
+            f"`--units`: geoseg reads {sensor.units} of {sensor.name}, not {unit}; leave `--units` out, so "
+            "that "
+            f"`--scale` holds for stored values, or give `--units {sensor.units}`, or leave `--sensor` out"
         )
     words = {"dn": "digital number"}.get(unit, unit)
     text = f"{words} x {factor:g}" + (f" {offset:+g}" if offset else "")
@@ -72,14 +77,15 @@ def _from_stored(facts: Facts, sensor: SensorSpec, factor: float) -> NetworkValu
     """Return the conversion for a scale that holds for the stored values of a sensor."""
     if sensor.kind != "optical" or _BY_PRODUCT.fullmatch(sensor.name):
         raise UsageError(
-            f"--scale: products of {sensor.name} differ in the values that they store; add --units "
-            f"{sensor.units}: --scale then holds for {sensor.units} ({sensor.units} itself: --scale 1)"
+            f"`--scale`: products of {sensor.name} differ in the values that they store; add "
+            f"`--units {sensor.units}`: `--scale` then holds for {sensor.units} ({sensor.units} itself: "
+            "`--scale 1`)"
         )
     if sensor.offset and facts.offset is None:
         physical = factor * sensor.offset / sensor.scale
         raise UsageError(
-            f"--scale: {sensor.units} of {sensor.name} is stored * {sensor.scale:g} {sensor.offset:+g}; "
-            f"state --offset {physical:g} if training added that offset, or --offset 0 if it used stored "
+            f"`--scale`: {sensor.units} of {sensor.name} is stored * {sensor.scale:g} {sensor.offset:+g}; "
+            f"state `--offset {physical:g}` if training added that offset, or `--offset 0` if it used stored "
             "values alone"
         )
     offset = facts.offset or 0.0

@@ -33,7 +33,7 @@ def facts_from(path: Path) -> Facts:
         ModelError: the file cannot be read, is of no known kind, or is not of a segmentation network.
     """
     if path.suffix.lower() == ".dlpk":
-        raise ModelError(f"{path}: is a package (zip); unpack it and give the .emd file in it to --from")
+        raise ModelError(f"{path}: is a package (zip); unpack it and give the .emd file in it to `--from`")
     table = read_table(path)
     for keys, read in KINDS:
         if keys & table.keys():
@@ -52,7 +52,7 @@ def smp_facts(path: Path, table: Table) -> Facts:
     if table.get("encoder_weights"):
         rest.append(
             f"encoder_weights {table['encoder_weights']!r}: how pixels were normalised in training is not "
-            "stated; if as for these weights: --preset imagenet"
+            "stated; if as for these weights: `--preset imagenet`"
         )
     if table.get("aux_params"):
         rest.append("aux_params: the output of the whole image is not used")

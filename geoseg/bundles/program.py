@@ -56,16 +56,16 @@ def trusted_program(model: ModelSpec) -> Path:
         ModelError: there is none, it lies outside the folder of the network or has another SHA-256 than
             stated, or the user does not state that its author is trusted.
     """
-    instead = "use --runtime onnxruntime or tensorrt"
+    instead = "use `--runtime onnxruntime` or tensorrt"
     if not model.program:
         raise ModelError(
-            f"{model.weights}: model {model.name} has no torch.export program, which --runtime torch runs; "
-            f"{instead}, or write the bundle again with geoseg export RUN -o FOLDER --program"
+            f"{model.weights}: model {model.name} has no torch.export program, which `--runtime torch` runs; "
+            f"{instead}, or write the bundle again with `geoseg export RUN -o FOLDER --program`"
         )
     path = model.weights.parent / model.program
     if os.environ.get(TRUST) != "1":
         raise ModelError(
-            f"{path}: --runtime torch runs this program as code of its author, with your rights; set "
+            f"{path}: `--runtime torch` runs this program as code of its author, with your rights; set "
             f"{TRUST}=1 if you trust the author, else {instead}"
         )
     if not path.resolve().is_relative_to(model.weights.parent.resolve()):

@@ -70,7 +70,7 @@ class ValueRaster:
             warn(
                 LOG,
                 "value-negative",
-                f"--value {self.name}: the raster has negative values under polygons, which are no "
+                f"`--value {self.name}`: the raster has negative values under polygons, which are no "
                 "amounts; if they mean nodata, set its nodata value (gdal_edit.py -a_nodata VALUE)",
             )
         return np.where(known, table["sum"].to_numpy(float), np.nan)
@@ -128,7 +128,7 @@ class Exposure:
                 text = "has no values under some polygons; their sums are empty, in zones too"
             else:
                 continue
-            warn(LOG, "value-not-covered", f"--value {name}: the raster {text}")
+            warn(LOG, "value-not-covered", f"`--value {name}`: the raster {text}")
 
     def _add(self, zones: Zones, features: Features, geometries: Geometries) -> None:
         """Add polygons to the totals of the zones that they touch."""
@@ -193,7 +193,9 @@ def measuring_exposure(
         yield extras
         return
     if crs is None:
-        raise SceneError("--zones and --value need a CRS, and the scene has none: give the raster its CRS")
+        raise SceneError(
+            "`--zones` and `--value` need a CRS, and the scene has none: give the raster its CRS"
+        )
     with _open_values(run.value, {*taken, *extras.schema, *RESERVED}) as values:
         zones = None if run.zones is None else read_zones(run.zones, run.zone_name, crs)
         exposure = Exposure(crs=crs, classes=tuple(classes), values=values, zones=zones)
@@ -230,13 +232,13 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
     with opening(str(path)), reading_vector(path) as file:
         frame = pyogrio.read_dataframe(file)
     if frame.crs is None:
-        raise SceneError(f"--zones {path}: has no CRS; assign one (ogr2ogr -a_srs EPSG:CODE)")
+        raise SceneError(f"`--zones {path}`: has no CRS; assign one (ogr2ogr -a_srs EPSG:CODE)")
     frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
-        raise SceneError(f"--zones {path}: holds no polygons")
+        raise SceneError(f"`--zones {path}`: holds no polygons")
     columns = [str(name) for name in frame.columns if name != frame.geometry.name]
     if column is not None and column not in columns:
-        raise UsageError(f"--zone-name {column}: {path} has the columns {', '.join(columns) or 'none'}")
+        raise UsageError(f"`--zone-name {column}`: {path} has the columns {', '.join(columns) or 'none'}")
     texts = [name for name in columns if frame[name].dtype.kind in "OUT"]
     named = column or (texts[0] if texts else None)
     names = (
@@ -263,14 +265,14 @@ def _open_values(rasters: Mapping[str, str], taken: set[str]) -> Iterator[tuple[
             import exactextract  # noqa: F401, PLC0415 - an extra
         except ImportError as error:
             raise RuntimeMissingError(
-                "--value needs the package exactextract; install it: pip install 'geoseg[exposure]'"
+                "`--value` needs the package exactextract; install it: pip install 'geoseg[exposure]'"
             ) from error
     opened_rasters: list[ValueRaster] = []
     try:
         for name, path in rasters.items():
             if not name.isidentifier() or name.lower() in {column.lower() for column in taken}:
                 raise UsageError(
-                    f"--value {name}={path}: {name!r} is not the name of a new column; use letters, digits "
+                    f"`--value {name}={path}`: {name!r} is not the name of a new column; use letters, digits "
                     f"and _, other than {', '.join(sorted(taken))}"
                 )
             with opening(path):
@@ -279,7 +281,7 @@ def _open_values(rasters: Mapping[str, str], taken: set[str]) -> Iterator[tuple[
             place = georeference(file, path)
             if file.count != 1 or place.grid.crs is None:
                 file.close()
-                raise SceneError(f"--value {name}={path}: needs one band and a CRS")
+                raise SceneError(f"`--value {name}={path}`: needs one band and a CRS")
             opened_rasters.append(ValueRaster(name=name, file=file, crs=place.grid.crs))
         yield tuple(opened_rasters)
     finally:

@@ -177,8 +177,8 @@ def coregistered(pair: Pair, undo: bool | None = None) -> Pair:
             LOG,
             "dates-shifted",
             f"the dates are shifted by {found.size:.1f} px, which shows as change along edges"
-            f"{'' if undo is False else ', and the shift is not clear enough to be undone unasked'}: "
-            "--coregister undoes it",
+            f"{'' if undo is False else ', and the shift is too uncertain to be undone by default'}: "
+            "`--coregister` undoes it",
         )
     return replace(pair, measured=found)
 

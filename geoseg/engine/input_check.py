@@ -33,11 +33,11 @@ OTHER_RESOLUTION = 1.5
 """Ratio of pixel sizes above which a warning is logged."""
 
 REMEDY: Mapping[Units, str] = {
-    "reflectance": "name the sensor with --sensor, so that its scale and offset are applied",
-    "db": "give --sar-units power or amplitude if the values are not in dB",
-    "linear": "give --sar-units db if the values are in dB",
-    "radiance": "open the radiance product, or name its sensor with --sensor",
-    "dn": "give --sensor generic to use the stored values without scale and offset",
+    "reflectance": "name the sensor with `--sensor`, so that its scale and offset are applied",
+    "db": "give `--sar-units power` or amplitude if the values are not in dB",
+    "linear": "give `--sar-units db` if the values are in dB",
+    "radiance": "open the radiance product, or name its sensor with `--sensor`",
+    "dn": "give `--sensor generic` to use the stored values without scale and offset",
 }
 """Remedy if a model requires these units and the scene has others."""
 
@@ -233,8 +233,8 @@ def _lost_offset(spec: InputSpec, ranges: Sequence[_Range]) -> str:
     if all(0.7 < (item.median - item.band.mean) / tenth < 1.3 and item.low > 0.9 * tenth for item in ranges):
         return (
             "all bands are about 0.1 brighter than in training: if this is Sentinel-2 of baseline 04.00 or "
-            "later, its offset of -1000 was not applied; name the sensor with --sensor"
+            "later, its offset of -1000 was not applied; name the sensor with `--sensor`"
         )
     if all(item.median < -0.2 * tenth for item in ranges):
-        return "reflectance is negative: the offset was applied twice; name the sensor with --sensor"
+        return "reflectance is negative: the offset was applied twice; name the sensor with `--sensor`"
     return ""

@@ -101,12 +101,12 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
     if run.report is not None:
         check_html(run.report)
     if run.raster_styles and not (run.raster or run.scores):
-        raise UsageError("--raster-styles needs --raster or --scores")
+        raise UsageError("`--raster-styles` needs `--raster` or `--scores`")
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
-            note(LOG, f"{path}: {found[0]} stays in the name as it is; only geoseg batch fills it in")
+            note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")
 
 
 def outputs_of(run: RunSpec) -> list[Path]:
@@ -355,11 +355,11 @@ def cleaning_of(
     patch = min_patch if run.min_area is None and grid.crs is not None else 0.0
     if grid.crs is None:
         asked = {
-            "--min-area": run.min_area,
-            "--fill-holes": run.fill_holes,
-            "--simplify": run.simplify,
-            "--smooth-outlines": run.smooth_outlines,
-            "--dst-crs": run.dst_crs,
+            "`--min-area`": run.min_area,
+            "`--fill-holes`": run.fill_holes,
+            "`--simplify`": run.simplify,
+            "`--smooth-outlines`": run.smooth_outlines,
+            "`--dst-crs`": run.dst_crs,
         }
         if any(asked.values()):
             options = ", ".join(option for option, value in asked.items() if value)
@@ -369,9 +369,9 @@ def cleaning_of(
             )
         least = 0.0
     if least and run.min_area is None:
-        note(LOG, f"polygons smaller than {least:g} m² are omitted; --min-area 0 keeps them")
+        note(LOG, f"polygons smaller than {least:g} m² are omitted; `--min-area 0` keeps them")
     if patch:
-        note(LOG, f"patches of change smaller than {patch:g} m² are omitted; --min-area 0 keeps them")
+        note(LOG, f"patches of change smaller than {patch:g} m² are omitted; `--min-area 0` keeps them")
     return Cleaning(
         min_area=least,
         min_patch=patch,
@@ -391,4 +391,4 @@ def parse_crs(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
-        raise UsageError(f"--dst-crs {text!r} is not a coordinate reference system") from error
+        raise UsageError(f"`--dst-crs {text}` is not a coordinate reference system") from error

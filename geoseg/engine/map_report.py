@@ -228,7 +228,7 @@ def _parameters(record: RunRecord) -> Section:
     rows = [(name, text) for name, text in _flat(record.command)]
     return Section(
         title="Parameters",
-        text="Options that have a value. --print-config prints them as a file that --config reads.",
+        text="Options that have a value. `--print-config` prints them as a file that `--config` reads.",
         tables=[Table(columns=columns("option", "value"), rows=rows)],
     )
 

@@ -84,7 +84,7 @@ class Normaliser:
         if missing:
             raise ModelError(
                 f"model {self._spec.name} needs band {', '.join(missing)}; the scene has {', '.join(given)}: "
-                "give its file with --band NAME=PATH"
+                "give its file with `--band NAME=PATH`"
             )
         return [given.index(band) for band in self._wanted]
 

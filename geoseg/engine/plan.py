@@ -38,7 +38,8 @@ def check_size(grid: Grid, name: str) -> None:
     if grid.height * grid.width > MOST_PIXELS:
         raise SceneError(
             f"{name}: {grid.width:,} x {grid.height:,} pixels are more than one run maps "
-            f"({MOST_PIXELS:.0e}); check the size of the raster, or map parts of it (--bbox, gdal_translate)"
+            f"({MOST_PIXELS:.0e}); check the size of the raster, or map parts of it (`--bbox`, "
+            "gdal_translate)"
         )
 
 
@@ -54,7 +55,7 @@ def polygon_limits(max_memory: int | None, others_mib: int) -> Limits:
         warn(
             LOG,
             "memory-limit",
-            f"--max-memory {max_memory} MiB is less than this run needs; it takes about "
+            f"`--max-memory {max_memory}` is less than this run needs; it takes about "
             f"{others_mib + LEAST_MIB} MiB",
         )
     return Limits.within(left)

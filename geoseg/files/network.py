@@ -114,7 +114,7 @@ def allow_network(name: str) -> None:
 
 def offline_text(name: object, instead: str) -> str:
     """Return the message for something on the network while offline, with what to do instead."""
-    return f"{name} is on the network, which --offline or {OFFLINE}=1 excludes; {instead}"
+    return f"{name} is on the network, which `--offline` or {OFFLINE}=1 excludes; {instead}"
 
 
 def close_gdal() -> None:

@@ -71,7 +71,7 @@ def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[
     else:
         check_folder(path, target.parent)
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists; add --overwrite to replace it")
+        raise OutputError(f"{path}: exists; add `--overwrite` to replace it")
 
 
 def _sidecars(target: Path) -> list[Path]:

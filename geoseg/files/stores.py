@@ -113,7 +113,7 @@ def upload(file: Path, path: StorePath, *, overwrite: bool) -> None:
                 max_concurrency=4,
             )
         except AlreadyExistsError as error:
-            raise OutputError(f"{path}: exists; add --overwrite to replace it") from error
+            raise OutputError(f"{path}: exists; add `--overwrite` to replace it") from error
 
 
 def copy_object(source: StorePath, target: StorePath) -> None:

@@ -58,7 +58,7 @@ def ime_rate(mass_kg: float, length_m: float, effective_wind: float) -> float:
     """
     if not effective_wind > 0:
         raise UsageError(
-            f"the effective wind speed is {effective_wind:g} m/s and must be above 0; check --wind"
+            f"the effective wind speed is {effective_wind:g} m/s and must be above 0; check `--wind`"
         )
     if not length_m > 0:
         raise UsageError("the area of the plume is 0, so it has no source rate")

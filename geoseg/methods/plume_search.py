@@ -140,7 +140,7 @@ def background_of(filtered: NDArray[np.float64], raw: NDArray[np.float64]) -> Ba
     if not noise > 0:
         raise SceneError(
             "the methane columns have no noise: the bands are multiples of each other; check which band is "
-            "which (--band)"
+            "which (`--band`)"
         )
     # In a block without noise every pixel would exceed the threshold.
     std = np.where(known, np.maximum(filtered[1], noise / 4), np.nan)

@@ -7,8 +7,6 @@ exceed a chi-square threshold (masking, Rousseeuw & Leroy 1987, doi:10.1002/0471
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
@@ -32,22 +30,16 @@ LINE_PIXELS = 100_000
 """Number of pixels for the radiometric normalization."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Unmasked:
-    """A fit of MAD without clear change."""
-
-    mad: MadTransform
-    left_out: float = 0.0
-    """Share of the pixels that were left out of the fit."""
-
-
-def fit_unmasked(before: Matrix, after: Matrix, plain: MadTransform) -> Unmasked:
+def fit_unmasked(before: Matrix, after: Matrix, plain: MadTransform) -> tuple[MadTransform, float]:
     """Fit plain MAD again without clear change, if it misses most of that change.
 
     Args:
         before: (N, n) float64, all finite.
         after: (N, n).
         plain: the fit to all pixels.
+
+    Returns:
+        The fit, and the share of the pixels that were left out of it; 0: the fit is `plain`.
 
     Raises:
         SceneError: there are too few pixels, or a band is constant.
@@ -56,15 +48,15 @@ def fit_unmasked(before: Matrix, after: Matrix, plain: MadTransform) -> Unmasked
     share = float(changed.mean())
     rest = ~changed
     if not MIN_SHARE < share < 0.5 or rest.sum() < 10 * len(before) ** 2:
-        return Unmasked(mad=plain)
+        return plain, 0.0
     measure = np.sqrt(plain.z(before, after))
     spread = robust_spread(measure)
     limit = max(spread.mean + SIGMAS * spread.std, float(np.sqrt(chdtri(len(before), 0.05))))
     # The mean over a window at the edge of a change is a mixture of both sides.
     needed = (limit - (1 - EDGE) * spread.mean) / EDGE
     if (measure[changed] <= needed).mean() <= MAX_MISSED:
-        return Unmasked(mad=plain)
-    return Unmasked(mad=fit_mad(before[:, rest], after[:, rest], rounds=0), left_out=share)
+        return plain, 0.0
+    return fit_mad(before[:, rest], after[:, rest], rounds=0), share
 
 
 def clear_change(before: Matrix, after: Matrix) -> NDArray[np.bool_]:

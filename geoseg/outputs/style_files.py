@@ -25,7 +25,7 @@ def check_styles(paths: Iterable[Path]) -> None:
         if path.suffix.lower() not in FORMATS:
             *first, last = (f"{suffix} ({name})" for suffix, name in FORMATS.items())
             raise UsageError(
-                f"--style {path}: unknown format {path.suffix!r}; use {', '.join(first)} or {last}"
+                f"`--style {path}`: unknown format {path.suffix!r}; use {', '.join(first)} or {last}"
             )
 
 

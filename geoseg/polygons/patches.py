@@ -47,7 +47,7 @@ class PatchFilter:
         self._patches = _NONE
 
     def add(self, strip: Strip, runs: Runs, closed: Regions) -> Regions:
-        """Add a strip and return the regions to keep, of those complete now and of those held.
+        """Add a strip and return the regions to keep, among those that are complete now or were held.
 
         The order does not depend on how the map was cut into strips: regions that are kept at once come with
         their last row, those that were held with the last row of their patch.
@@ -55,7 +55,7 @@ class PatchFilter:
         Args:
             strip: of the map.
             runs: its runs.
-            closed: regions that ended above its last row; those that fall short with outlines.
+            closed: regions that ended above its last row, with outlines where `falls_short` holds.
         """
         inside = (strip.classes != 0) & (strip.classes != nodata_class(strip.classes.dtype))
         same = Strip(row=strip.row, classes=inside.astype(np.uint8), scores=strip.scores)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 BATCH = 2**15
 """Polygons of a batch, if cleaning held all of them."""
 
-MANY = "map a smaller part (--bbox, --aoi), or allow more memory (--max-memory)"
+MANY = "map a smaller part (`--bbox`, `--aoi`), or allow more memory (`--max-memory`)"
 
 
 class Polygoniser:
@@ -195,8 +195,8 @@ class Polygoniser:
         many = f"{what}: the map is noise; smooth it"
         if cleaning.fill_holes or cleaning.redraws or cleaning.dst_crs or self._reclassify is not None:
             raise SceneError(
-                f"{many}, or omit --fill-holes, --simplify, --smooth-outlines and --dst-crs, which cannot "
-                f"process it; or {MANY}"
+                f"{many}, or omit `--fill-holes`, `--simplify`, `--smooth-outlines` and `--dst-crs`, which "
+                f"cannot process it; or {MANY}"
             )
         if POINT_BYTES * corners > self._limits.polygon_bytes:
             raise SceneError(
@@ -233,11 +233,11 @@ class Polygoniser:
             what = (
                 "touching small changes"
                 if self._patches is not None
-                else "--fill-holes, --simplify and --smooth-outlines"
+                else "`--fill-holes`, `--simplify` and `--smooth-outlines`"
             )
             few = f"; cleaning cannot hold more than {self._limits.held:,} polygons at once"
             raise SceneError(
-                f"{what}: too many polygons{few}; give a larger --min-area, omit the option, or {MANY}"
+                f"{what}: too many polygons{few}; give a larger `--min-area`, omit the option, or {MANY}"
             )
 
     def _features(self, regions: Regions) -> Features:

@@ -226,7 +226,7 @@ class RegionTable:
         if len(lost):
             raise SceneError(
                 f"the pixel at row {rows[lost[0]]}, column {cols[lost[0]]} lies outside the domain of the "
-                "CRS: check CRS and geotransform of the raster, or crop the map (--bbox, --aoi)"
+                "CRS: check CRS and geotransform of the raster, or crop the map (`--bbox`, `--aoi`)"
             )
         return np.rint(pixel * lengths * SQUARE_CM).astype(np.int64)
 

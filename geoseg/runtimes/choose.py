@@ -80,7 +80,7 @@ def open_session(
     runtime = ending_runtime(model, runtime)
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
         sizes = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
-        raise ModelError(f"model {model.name} accepts tiles of {sizes}, not {tile}; change --tile")
+        raise ModelError(f"model {model.name} accepts tiles of {sizes}, not {tile}; change `--tile`")
     if runtime != "auto" and runtime not in RUNTIMES:
         raise RuntimeMissingError(f"unknown runtime {runtime}; geoseg has {', '.join(RUNTIMES)}")
     # Messages about steps that take minutes appear at once, also while other messages are held back.
@@ -135,7 +135,7 @@ def _on_cuda(request: LoadRequest, runtime: str, precision: str) -> OpenedSessio
         replay(messages)
         return session
     raise RuntimeMissingError(
-        f"{request.device}: no runtime can use this device: {'; '.join(refusals)}; or use --device cpu"
+        f"{request.device}: no runtime can use this device: {'; '.join(refusals)}; or use `--device cpu`"
     )
 
 
@@ -212,7 +212,7 @@ def check_cuda(status: RuntimeStatus, device: str) -> None:
     if not status.has_cuda:
         raise RuntimeMissingError(
             f"{device}: {status.name} {status.version} has no CUDA on this machine: {status.why_no_cuda}; "
-            f"{status.cuda_remedy}, or use --device cpu"
+            f"{status.cuda_remedy}, or use `--device cpu`"
         )
 
 
@@ -292,8 +292,8 @@ def check_weights(model: ModelSpec) -> None:
             sha256 = file_sha256(model.weights) if stated else ""
     except FileNotFoundError as error:
         raise ModelError(
-            f"{model.weights}: the weights of model {model.name} are missing; geoseg models pull "
-            f"{model.name} downloads them if the bundle states their address"
+            f"{model.weights}: the weights of model {model.name} are missing; `geoseg models pull "
+            f"{model.name}` downloads them if the bundle states their address"
         ) from error
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read: {error.strerror}") from error
@@ -316,7 +316,7 @@ def ending_runtime(model: ModelSpec, runtime: str) -> str:
     if runtime not in {"auto", onnxruntime.NAME}:
         raise ModelError(
             f"{model.weights}: has loops that may turn without end, and {runtime} could not end them; "
-            f"use --runtime {onnxruntime.NAME}"
+            f"use `--runtime {onnxruntime.NAME}`"
         )
     return onnxruntime.NAME
 

@@ -84,7 +84,7 @@ def open_classifier(
     where = _device(runtime, name) if device == "auto" else device
     status, why = _runtime(runtime, where, name)
     if where != "cpu" and name != "fp32" and name in status.precisions_on(where):
-        raise RuntimeMissingError(f"scene classifiers run in fp32 on {where}; use --precision auto")
+        raise RuntimeMissingError(f"scene classifiers run in fp32 on {where}; use `--precision auto`")
     request = LoadRequest(
         spec=model,
         device=where,
@@ -124,7 +124,7 @@ def _runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, 
     """
     if runtime not in {"auto", *ON_CPU}:
         raise RuntimeMissingError(
-            f"--runtime {runtime} cannot run scene classifiers; use {' or '.join(ON_CPU)}"
+            f"`--runtime {runtime}` cannot run scene classifiers; use {' or '.join(ON_CPU)}"
         )
     if device == "cpu":
         return (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)

@@ -63,7 +63,9 @@ def memory_error(error: Exception, device: str, what: str) -> DeviceMemoryError 
     """
     if type(error).__name__ != "OutOfMemoryError" and not any(words in str(error) for words in MEMORY):
         return None
-    return DeviceMemoryError(f"{device}: too little memory to {what}; use --batch-size 1 or a smaller --tile")
+    return DeviceMemoryError(
+        f"{device}: too little memory to {what}; use `--batch-size 1` or a smaller `--tile`"
+    )
 
 
 @cache
@@ -79,7 +81,7 @@ def driver() -> Any:
     except OSError as error:
         raise RuntimeMissingError(
             f"no NVIDIA driver is installed ({usual} cannot be loaded); install it, and in a container "
-            "start with --gpus all"
+            "start with `docker run --gpus all`"
         ) from error
     code = library.cuInit(0)
     if code:
@@ -97,7 +99,7 @@ def call(name: str, *arguments: Any) -> None:
     library = driver()
     code = getattr(library, name)(*arguments)
     if code == OUT_OF_MEMORY:
-        raise DeviceMemoryError("the GPU has too little memory; use a smaller --batch-size or --tile")
+        raise DeviceMemoryError("the GPU has too little memory; use a smaller `--batch-size` or `--tile`")
     if code:
         raise RuntimeMissingError(f"the NVIDIA driver failed: {name}: {_name(library, code)}")
 
@@ -160,9 +162,9 @@ def require(device: str, runtime: str) -> None:
         RuntimeMissingError: the device is not available.
     """
     if device.startswith("cuda"):
-        option, instead = f"--device {device}", "--device cpu"
+        option, instead = f"`--device {device}`", "`--device cpu`"
     elif runtime == "tensorrt":
-        option, instead = "--runtime tensorrt", "--runtime auto"
+        option, instead = "`--runtime tensorrt`", "`--runtime auto`"
     else:
         return
     try:

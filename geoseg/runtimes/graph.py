@@ -320,7 +320,7 @@ def _check_input(spec: ModelSpec, given: InputSpec, port: Port, side: int) -> No
         )
     if any(size not in {None, side} for size in sides):
         stated = f"its description states {side}"
-        hint = stated if spec.classifies else f"use --tile {sides[0]}, not {side}"
+        hint = stated if spec.classifies else f"use `--tile {sides[0]}`, not {side}"
         only = " x ".join("?" if size is None else str(size) for size in sides)
         raise ModelError(f"{weights}: input {port.name} accepts {only} pixels only{order or f'; {hint}'}")
 

@@ -153,7 +153,7 @@ class NetworkSession:
         """Return the error for a network that returns NaN; `where` describes its graph."""
         return ModelError(
             f"{self._spec.weights}: the network returns NaN for a valid tile ({where}); use "
-            "--precision fp32; "
+            "`--precision fp32`; "
             "if NaN remains, the network is damaged"
         )
 

@@ -47,7 +47,7 @@ def onnx_package(what: str) -> ModuleType:
         import onnx.shape_inference  # noqa: PLC0415
     except ImportError as error:
         raise RuntimeMissingError(
-            f"{what}: the conversion needs the package onnx: pip install onnx, or use --precision fp32"
+            f"{what}: the conversion needs the package onnx: pip install onnx, or use `--precision fp32`"
         ) from error
     module: ModuleType = onnx
     return module

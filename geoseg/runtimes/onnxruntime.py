@@ -229,14 +229,14 @@ def _start(
     if device != "cpu" and CUDA not in session.get_providers():
         raise RuntimeMissingError(
             f"{device}: onnxruntime could not start its {CUDA} and would have used the CPU; check that the "
-            "libraries of the driver and of CUDA fit onnxruntime-gpu, or use --device cpu"
+            "libraries of the driver and of CUDA fit onnxruntime-gpu, or use `--device cpu`"
         )
     return session
 
 
 def _no_precision(precision: Precision) -> RuntimeMissingError:
     return RuntimeMissingError(
-        f"onnxruntime runs a network in the precision of its file; for {precision} use --runtime openvino "
+        f"onnxruntime runs a network in the precision of its file; for {precision} use `--runtime openvino` "
         "or tensorrt, or export the network in that precision"
     )
 
@@ -256,7 +256,7 @@ def _providers(device: str, precision: Precision) -> list[Provider]:
         return ["CPUExecutionProvider"]
     why, remedy = _why_no_cuda()
     if why:
-        raise RuntimeMissingError(f"{device}: {why}; {remedy}; or use --device cpu")
+        raise RuntimeMissingError(f"{device}: {why}; {remedy}; or use `--device cpu`")
     number = str(cuda.gpu_of(device).index)
     # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be exact. A timed search for algorithms
     # chooses other algorithms, and gives other digits, on every start (onnxruntime's issue 19822).
@@ -289,7 +289,7 @@ def _halved(weights: Path) -> bytes:
     if weight_bytes(halved) > onnx_files.MOST_INSIDE:
         raise ModelError(
             f"{weights}: has {weight_bytes(halved) / 1e9:.1f} GB of weights in fp16, and a graph that is "
-            "changed in memory must have less than 2; use --precision fp32, or --runtime tensorrt"
+            "changed in memory must have less than 2; use `--precision fp32`, or `--runtime tensorrt`"
         )
     content: bytes = halved.SerializeToString()
     return content

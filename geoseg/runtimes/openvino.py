@@ -78,12 +78,12 @@ def _reading(weights: Path, device: str, precision: Precision) -> Iterator[Any]:
 
     if device != "cpu":
         raise RuntimeMissingError(
-            f"geoseg uses openvino on the CPU only; use --runtime onnxruntime or tensorrt for {device}"
+            f"geoseg uses openvino on the CPU only; use `--runtime onnxruntime` or tensorrt for {device}"
         )
     if precision not in status().precisions:
         raise RuntimeMissingError(
             f"openvino has no {precision} on this processor (it has {', '.join(status().precisions)}); use "
-            "--precision fp32 or auto"
+            "`--precision fp32` or auto"
         )
     try:
         # Without a name, every frontend tries to read the file and prints errors to stderr.
@@ -161,5 +161,5 @@ def _error(weights: Path, error: Exception) -> ModelError:
     problem = next((line for line in reversed(lines) if not line.startswith(("Exception from", "Check"))), "")
     return ModelError(
         f"{weights}: openvino cannot run the network: {problem or lines[0]}; "
-        "if it lacks an operator, try --runtime onnxruntime"
+        "if it lacks an operator, try `--runtime onnxruntime`"
     )

@@ -92,7 +92,7 @@ def _open_as_requested(request: LoadRequest, status: RuntimeStatus) -> OpenedSes
     if agreement.enough:
         note(LOG, why)
     else:
-        warn(LOG, "precision-changes-map", f"{why}; --precision auto would use fp32")
+        warn(LOG, "precision-changes-map", f"{why}; `--precision auto` would use fp32")
     return _opened(request, status, session, agreement)
 
 
@@ -167,8 +167,8 @@ def no_precision(status: RuntimeStatus, device: str, precision: str) -> str:
     """Return the message that a runtime lacks a precision on a device, with the precisions that it has."""
     if precision == "int8":
         return (
-            f"{status.name} cannot quantise a float network to int8; quantise it on export (geoseg export "
-            "BUNDLE --to openvino-int8 --judge-by CONFIG) and run the result with --precision fp32"
+            f"{status.name} cannot quantise a float network to int8; quantise it on export (`geoseg "
+            "export BUNDLE --to openvino-int8 --judge-by CONFIG`) and run the result with `--precision fp32`"
         )
     has = ", ".join(status.precisions_on(device))
-    return f"{status.name} has no {precision} on this machine, only {has}; use --precision auto"
+    return f"{status.name} has no {precision} on this machine, only {has}; use `--precision auto`"

@@ -54,7 +54,7 @@ def box_area(bbox: tuple[float, float, float, float], crs: str) -> Area:
     try:
         known = CRS.from_user_input(crs)
     except CRSError as error:
-        raise UsageError(f"--bbox-crs {crs!r} is not a known CRS: {error}; give e.g. EPSG:4326") from error
+        raise UsageError(f"`--bbox-crs {crs}` is not a known CRS: {error}; give e.g. EPSG:4326") from error
     west, south, east, north = bbox
     what = f"bbox {west:g},{south:g},{east:g},{north:g} ({crs})"
     if not np.isfinite(bbox).all() or south >= north or (west >= east and not known.is_geographic):
@@ -74,4 +74,4 @@ def polygon_area(path: Path) -> Area:
         SceneError: it holds no polygons.
     """
     shapes, crs = read_polygons(path)
-    return Area(shapes=shapes, crs=crs, masks=True, what=f"--aoi {path}")
+    return Area(shapes=shapes, crs=crs, masks=True, what=f"`--aoi {path}`")

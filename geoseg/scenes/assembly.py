@@ -246,7 +246,7 @@ def _not_named(
     return BandError(
         f"{first.file} has {count} bands without names; "
         f"{usual if orders else f'{sensor.name} has no usual order of bands'}; "
-        f"name them with --band NAME={first.raster.path}:{first.index}"
+        f"name them with `--band NAME={first.raster.path}:{first.index}`"
     )
 
 
@@ -277,7 +277,7 @@ def _without_duplicates(named: Sequence[NamedCandidate]) -> list[NamedCandidate]
                 if not are_tiles(other.candidate.raster.grid, item.candidate.raster.grid):
                     raise BandError(
                         f"band {name} is in {other.candidate.where} and in {item.candidate.where}; "
-                        f"give one scene at a time, or select the band with --band {name}=PATH[:INDEX]"
+                        f"give one scene at a time, or select the band with `--band {name}=PATH[:INDEX]`"
                     )
             tiles.append(item)
         unique += tiles
@@ -314,8 +314,8 @@ def _refuse_other_sensors(
         files = (known.file for known in items if match.sensor.name in sensors_of(known.file, sensors))
         raise SceneError(
             f"files of several sensors cannot be one scene: {next(files, match.reason)} is "
-            f"{match.sensor.name}, {item.file} is {other.name}; select one with --sensor, or give the files "
-            "of one"
+            f"{match.sensor.name}, {item.file} is {other.name}; select one with `--sensor`, or give the "
+            "files of one"
         )
 
 

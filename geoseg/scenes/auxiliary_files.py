@@ -88,8 +88,8 @@ def set_auxiliary_aside(product: Product, layers: Layers, named: Collection[str]
     if left and not assets:
         listed = ", ".join(f"{item.name} ({item.why})" for item in left[:3])
         raise SceneError(
-            f"{product.name} has no bands, only {listed}; give band files, or name bands with --band "
-            "NAME=PATH"
+            f"{product.name} has no bands, only {listed}; give band files, or name bands with "
+            "`--band NAME=PATH`"
         )
     return replace(product, assets=tuple(assets), left_out=(*product.left_out, *left))
 

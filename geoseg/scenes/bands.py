@@ -186,7 +186,7 @@ def missing(names: Sequence[str], available: Sequence[str]) -> BandError:
     near = [match for name in names for match in get_close_matches(name, available, n=1, cutoff=0.75)]
     hint = f" (did you mean {', '.join(near)}?)" if near else ""
     phase = next((name.rpartition("_")[0] for name in names if name.endswith(("_cos", "_sin"))), None)
-    given = f"--layer {phase}=FILE" if phase else f"--band {names[0]}=PATH[:INDEX]"
+    given = f"`--layer {phase}=FILE`" if phase else f"`--band {names[0]}=PATH[:INDEX]`"
     return BandError(
         f"the scene has no band {', '.join(names)}{hint}; it has {few_names(available, 20) or 'none'}; "
         f"name the file that holds it with {given}"

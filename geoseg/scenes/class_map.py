@@ -91,12 +91,13 @@ def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, as
         if not maps:
             if asked and request.bands:
                 raise UsageError(
-                    "--band is for scenes; --method classes compares rasters of one band: extract it with "
-                    "gdal_translate -b"
+                    "`--band` is for scenes; `--method classes` compares rasters of one band: extract it "
+                    "with gdal_translate -b"
                 )
             if asked:
                 raise SceneError(
-                    f"{product.name} is not a raster of one band of integers, which --method classes requires"
+                    f"{product.name} is not a raster of one band of integers, which `--method classes` "
+                    "requires"
                 )
             return None
         class_map = maps[0] if len(maps) == 1 else _mosaic(maps, product)

@@ -36,7 +36,7 @@ def check_not_embedding(scene: Scene, bands: Collection[str], reader: str) -> No
     title = scene.sensor.title if scene.sensor is not None else "embedding"
     raise BandError(
         f"{scene.name} holds features, not bands ({title}), and {reader} reads bands. Use it with "
-        "geoseg fit, geoseg segment --like, or geoseg change without --model"
+        "`geoseg fit`, `geoseg segment --like`, or `geoseg change` without `--model`"
     )
 
 

@@ -49,7 +49,7 @@ def open_layers(
         prefix, _, plain = name.rpartition(":")
         if prefix not in {"", *prefixes} or not plain.isidentifier():
             others = "".join(f", or {prefix}:NAME for another date" for prefix in sorted(set(prefixes)))
-            raise UsageError(f"--layer {name}={path}: name a layer NAME{others}")
+            raise UsageError(f"`--layer {name}={path}`: name a layer NAME{others}")
         start = f"{prefix}:" if prefix else ""
         if is_phase(path, plain):
             folder = stack.enter_context(scratch_folder())
@@ -102,7 +102,7 @@ def model_layers(
 def warn_not_used(names: Collection[str], why: str) -> None:
     """Warn of layers that are not used."""
     if names:
-        warn(LOG, "layer-not-used", f"--layer {', '.join(names)}: not used: {why}")
+        warn(LOG, "layer-not-used", f"`--layer {', '.join(names)}`: not used: {why}")
 
 
 def as_stack_layers(layers: Mapping[str, Scene], scene: Scene, first: str = "") -> list[StackLayer]:
@@ -119,7 +119,7 @@ def as_stack_layers(layers: Mapping[str, Scene], scene: Scene, first: str = "") 
     for name, layer in layers.items():
         if apart(scene.grid, layer.grid):
             raise SceneError(
-                f"--layer {name} and {scene.name} cover no common ground; check the layer's file and CRS"
+                f"`--layer {name}` and {scene.name} cover no common ground; check the layer's file and CRS"
             )
     prefixes = {name: name.rpartition(":")[0] for name in layers}
     return [

@@ -97,7 +97,7 @@ def winds_at_ten_metres(found: Sequence[GribMessage], name: str) -> list[list[Sl
         held = ", ".join(dict.fromkeys(f"{item.element} {item.level}".strip() for item in found))
         raise SceneError(
             f"{name} has no U and V of wind 10 m above ground (GRIB_ELEMENT UGRD and VGRD at 10-HTGL, or 10U "
-            f"and 10V); it has {_short(held)}. Give a file with both, or the speed with --wind"
+            f"and 10V); it has {_short(held)}. Give a file with both, or the speed with `--wind`"
         )
     return [_by_time(part, name) for part in parts]
 

@@ -141,7 +141,8 @@ def parse_mtl(text: str, path: str) -> LandsatMetadata:
     if flat.get("SENSOR_ID", "").upper().startswith("MSS"):
         raise SceneError(
             f"{path} is of the Multispectral Scanner (MSS), whose bands are not supported: give the band "
-            "files without the MTL file and name them: --band green=PATH --band red=PATH --band nir=PATH"
+            "files without the MTL file and name them: `--band green=PATH`, `--band red=PATH`, "
+            "`--band nir=PATH`"
         )
     # A level 2 file repeats the level 1 groups, so only the groups of the product have its level.
     product = groups.get(

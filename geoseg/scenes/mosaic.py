@@ -39,7 +39,7 @@ class MosaicTile:
 
 
 class TileMosaic(Raster):
-    """Files on one lattice of pixels as one raster; a context manager. Only one thread may read at a time.
+    """Files with aligned pixels as one raster; a context manager. Only one thread may read at a time.
 
     The order of the tiles decides: where several have a valid value, the first one is used, band by band, so
     that the values of a band do not depend on other bands that are read with it.
@@ -55,7 +55,7 @@ class TileMosaic(Raster):
             tiles: the bands of each file, in one order; earlier files are on top.
 
         Raises:
-            SceneError: the files differ in CRS, pixel size or lattice of pixels.
+            SceneError: the files differ in CRS or pixel size, or their pixels are not aligned.
         """
         rasters = [bands[0].raster for bands in tiles]
         self.grid, places, self.nudge = common_grid(rasters)

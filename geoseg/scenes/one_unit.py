@@ -26,5 +26,5 @@ def check_one_unit(scene: Scene, bands: Sequence[str], subject: str) -> None:
         raise SceneError(
             f"{scene.name}: {subject} compares bands in different units ({found}; dn: stored numbers without "
             "scale). Set scale and offset of all its bands in the metadata, or of none, or name the sensor "
-            "with --sensor"
+            "with `--sensor`"
         )

@@ -184,12 +184,12 @@ def _quality(
         layers = without_clouds(layers, {item.raster for item, _ in flagged})
     if request.clouds == "product" and not layers:
         raise SceneError(
-            f"{product.name}: --clouds product needs a quality layer, and no known one was found; give one "
-            "with --mask FILE:VALUES, or use --clouds auto"
+            f"{product.name}: `--clouds product` needs a quality layer, and no known one was found; give one "
+            "with `--mask FILE:VALUES`, or use `--clouds auto`"
         )
     if layers:
         titles = ", ".join(dict.fromkeys(layer.title for layer in layers))
-        note(LOG, f"quality layers: {titles} (--clouds none maps without them)")
+        note(LOG, f"quality layers: {titles} (`--clouds none` maps without them)")
     masks = (open_mask(request.mask),) if request.mask else ()
     return Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
 
@@ -204,14 +204,14 @@ def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:
     for name, text in request.bands.items():
         if not _NAME.fullmatch(name.lower()):
             raise BandError(
-                f"--band {name}={text}: the name of a band is a word such as nir08; give NAME=PATH[:INDEX]"
+                f"`--band {name}={text}`: the name of a band is a word such as nir08; give NAME=PATH[:INDEX]"
             )
         match = re.fullmatch(r"(.*):(\d+)", text)
         path, index = (match[1], int(match[2])) if match and not Path(text).exists() else (text, 1)
         if not path and len(request.paths) == 1:
             path = request.paths[0]
         if not path or index < 1:
-            raise BandError(f"--band {name}={text}: give NAME=PATH[:INDEX], with an index from 1")
+            raise BandError(f"`--band {name}={text}`: give NAME=PATH[:INDEX], with an index from 1")
         settled[name.lower()] = (gdal_path(path), index)
     return settled
 
@@ -235,7 +235,7 @@ def _product(
 def _named(name: str, raster: Raster, index: int, product: Product) -> NamedCandidate:
     """Return a band that `--band` names."""
     if index > raster.count:
-        raise BandError(f"--band {name}={raster.path}:{index}: the file has {raster.count} band(s) only")
+        raise BandError(f"`--band {name}={raster.path}:{index}`: the file has {raster.count} band(s) only")
     asset = next(asset for asset in product.assets if asset.path == raster.path)
     centre = centre_of(asset, raster, index)
     candidate = Candidate(asset=asset, raster=raster, index=index, wavelength=centre)
@@ -255,8 +255,8 @@ def _check_settled(named: Sequence[NamedCandidate], sensor: SensorSpec | None) -
         warn(
             LOG,
             "band-contradicted",
-            f"--band {item.name}={item.candidate.where} is labelled as {label} of {sensor.name}: leave "
-            "--band out unless the label is wrong",
+            f"`--band {item.name}={item.candidate.where}` is labelled as {label} of {sensor.name}: leave "
+            "`--band` out unless the label is wrong",
         )
 
 

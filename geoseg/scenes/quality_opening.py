@@ -163,7 +163,9 @@ def read_gml(path: str, spec: QualitySpec) -> PolygonLayer:
     try:
         root = ElementTree.fromstring(fetch_text(path))  # noqa: S314 - expat bounds entity expansion
     except ElementTree.ParseError as error:
-        raise SceneReadError(f"{path} is damaged: {error}; download it again or use --clouds none") from error
+        raise SceneReadError(
+            f"{path} is damaged: {error}; download it again or use `--clouds none`"
+        ) from error
     shapes, systems = [], set()
     for feature in _elements(root, "MaskFeature"):
         kind = next((item.text or "" for item in _elements(feature, "maskType")), "")
@@ -191,7 +193,9 @@ def _ring(item: ElementTree.Element, path: str) -> list[tuple[float, float]]:
     try:
         numbers = [float(word) for word in (item.text or "").split()]
     except ValueError as error:
-        raise SceneReadError(f"{path} is damaged: {error}; download it again or use --clouds none") from error
+        raise SceneReadError(
+            f"{path} is damaged: {error}; download it again or use `--clouds none`"
+        ) from error
     return [(numbers[at], numbers[at + 1]) for at in range(0, len(numbers) - step + 1, step)]
 
 
@@ -203,7 +207,7 @@ def _crs(systems: Sequence[str], path: str) -> CRS | None:
     try:
         return CRS.from_epsg(int(code))
     except CRSError as error:
-        raise SceneError(f"{path}: the CRS {systems[0]!r} is not known; use --clouds none") from error
+        raise SceneError(f"{path}: the CRS {systems[0]!r} is not known; use `--clouds none`") from error
 
 
 def open_mask(text: str) -> QualityLayer:
@@ -247,8 +251,8 @@ def _check_codes(raster: Raster, path: str) -> None:
     if np.count_nonzero(values != np.round(values)) > values.size / 2:
         raster.close()
         raise SceneError(
-            f"--mask {path}: its values ({values.min():.3g} to {values.max():.3g}) are not codes of a mask, "
-            "in which 1 and more is masked: give a raster of 0 and 1, or of integers with FILE:VALUES"
+            f"`--mask {path}`: its values ({values.min():.3g} to {values.max():.3g}) are not codes of a "
+            "mask, in which 1 and more is masked: give a raster of 0 and 1, or of integers with FILE:VALUES"
         )
 
 
@@ -258,9 +262,9 @@ def _codes(listed: str, text: str) -> tuple[int, ...]:
     for part in listed.split(","):
         match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
         if match is None:
-            raise UsageError(f"--mask {text}: give values as integers and ranges, such as 3,8-11")
+            raise UsageError(f"`--mask {text}`: give values as integers and ranges, such as 3,8-11")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > 65_535:
-            raise UsageError(f"--mask {text}: {part.strip()} is not a range of values; give FIRST-LAST")
+            raise UsageError(f"`--mask {text}`: {part.strip()} is not a range of values; give FIRST-LAST")
         codes |= set(range(first, last + 1))
     return tuple(sorted(codes))

@@ -30,7 +30,7 @@ _TITLES: Mapping[RadarUnits, str] = {
     "amplitude": "amplitude, converted to dB as 20 log10",
 }
 _FACTORS: Mapping[RadarUnits, Literal[0, 10, 20]] = {"db": 0, "power": 10, "amplitude": 20}
-_ASK = "set --sar-units to db, power or amplitude"
+_ASK = "set `--sar-units` to db, power or amplitude"
 
 
 def settle_units(
@@ -70,7 +70,7 @@ def settle_units(
             LOG,
             "sar-not-calibrated",
             f"{', '.join(uncalibrated)}: integers without a scale are not calibrated and are read as digital "
-            "numbers; if they are calibrated, set --sar-units to power, amplitude or db",
+            "numbers; if they are calibrated, set `--sar-units` to power, amplitude or db",
         )
         return [replace(band, units="dn") for band in bands]
     stated = _stated(bands, sensor, product)
@@ -95,16 +95,16 @@ def _as_requested(
     """
     if statistics and units != "db" and value_scale(statistics) == "db" and plausible(statistics, "db"):
         raise SceneError(
-            f"{_ranges(statistics)} is dB, but --sar-units is {units}, which is never below 0; leave the "
-            "option out, or use --sar-units db"
+            f"{_ranges(statistics)} is dB, but `--sar-units` is {units}, which is never below 0; leave the "
+            "option out, or use `--sar-units db`"
         )
-    note(LOG, f"SAR units: {_TITLES[units]}, set with --sar-units")
+    note(LOG, f"SAR units: {_TITLES[units]}, set with `--sar-units`")
     scale = "db" if units == "db" else "linear"
     if statistics and not (value_scale(statistics) == scale and plausible(statistics, units)):
         warn(
             LOG,
             "sar-units-unlikely",
-            f"{_ranges(statistics)} does not look like calibrated {_short(units)}, which --sar-units sets; "
+            f"{_ranges(statistics)} does not look like calibrated {_short(units)}, which `--sar-units` sets; "
             "thresholds in dB may be wrong",
         )
     return _converted(bands, statistics, units)
@@ -134,21 +134,21 @@ def _report(
     """Note or warn which units are used, and why."""
     what = f"SAR units: {_TITLES[units]}"
     if fitting is not None:
-        note(LOG, f"{what} ({fitting.why}); to change this, use --sar-units")
+        note(LOG, f"{what} ({fitting.why}); to change this, use `--sar-units`")
     elif stated:
         warn(
             LOG,
             "sar-units-contradict",
             f"{what}, because {_ranges(statistics)} is not {_short(stated[0].units)} ({stated[0].why}); if "
-            f"this is wrong, use --sar-units {stated[0].units}",
+            f"this is wrong, use `--sar-units {stated[0].units}`",
         )
     elif units == "db":
-        note(LOG, f"{what} ({_ranges(statistics)}); to change this, use --sar-units")
+        note(LOG, f"{what} ({_ranges(statistics)}); to change this, use `--sar-units`")
     else:
         note(
             LOG,
             f"{what} ({_ranges(statistics)}); amplitude has similar values: if the data are amplitude, use "
-            "--sar-units amplitude",
+            "`--sar-units amplitude`",
         )
 
 

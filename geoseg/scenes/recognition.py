@@ -132,22 +132,22 @@ def _check_requested(sensor: SensorSpec, product: Product, sensors: Mapping[str,
                 LOG,
                 "sensor-contradicted",
                 f"{name} is named as files of {' or '.join(sorted(fitting))} are, and is read as "
-                f"{sensor.name}, as --sensor asks: the same label may be another band. Leave --sensor out if "
-                "the names are right",
+                f"{sensor.name}, as `--sensor` asks: the same label may be another band. Leave `--sensor` "
+                "out if the names are right",
             )
         return
     stated = sensors[product.sensor]
     if instrument_of(stated.name) != instrument:
         raise SceneError(
             f"{product.name} is {stated.name} by its metadata ({product.sensor_reason}), not {sensor.name}: "
-            "leave --sensor out, or give --sensor generic and name the bands with --band NAME=PATH"
+            "leave `--sensor` out, or give `--sensor generic` and name the bands with `--band NAME=PATH`"
         )
     if stated.surface != sensor.surface:
         warn(
             LOG,
             "sensor-contradicted",
             f"{product.name} is {stated.name} by its metadata ({product.sensor_reason}) and is read as "
-            f"{sensor.name}, as --sensor asks. Leave --sensor out unless the metadata are wrong",
+            f"{sensor.name}, as `--sensor` asks. Leave `--sensor` out unless the metadata are wrong",
         )
 
 
@@ -280,7 +280,7 @@ def _by_labels(
         for name in best
     }
     if len(meanings) > 1:
-        raise BandError(f"the band names fit several sensors: {', '.join(best)}; select one with --sensor")
+        raise BandError(f"the band names fit several sensors: {', '.join(best)}; select one with `--sensor`")
     chosen = next((name for name in best if "-l2" in name), best[0])
     reason = "its band names"
     if len(best) > 1:
@@ -334,7 +334,7 @@ def not_recognised(
     item = candidates[0]
     count = sum(other.raster is item.raster for other in candidates)
     dtype = item.raster.dtypes[item.index - 1]
-    one = f"--band NAME={item.raster.path}" + (f":{item.index}" if item.raster.count > 1 else "")
+    one = f"`--band NAME={item.raster.path}`" + (f":{item.index}" if item.raster.count > 1 else "")
     if instrument:
         return BandError(
             f"{instrument}, whose bands geoseg does not know: name each band with {one}, as the documents of "
@@ -349,7 +349,7 @@ def not_recognised(
         return BandError(f"{item.where} ({dtype}): the name does not identify the band; name it with {one}")
     fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]
     could = (
-        f"set --sensor to one of {', '.join(fitting)}"
+        f"set `--sensor` to one of {', '.join(fitting)}"
         if fitting
         else f"no sensor has stacks of {count} bands by default"
     )

@@ -193,7 +193,7 @@ def _contradiction(
     if in_values is None:
         raise SceneError(
             f"Sentinel-2: the evidence for the offset is contradictory ({listed}) and {counts.why}; set "
-            f"--sensor {base}-offset if the values are 1000 higher, --sensor {base}-harmonised if not"
+            f"`--sensor {base}-offset` if the values are 1000 higher, `--sensor {base}-harmonised` if not"
         )
     return OffsetDecision(present=in_values, why=f"{listed}; the values decide: {counts.why}", certain=False)
 
@@ -251,7 +251,7 @@ def _report(decisions: Mapping[Band, OffsetDecision], base: str) -> None:
         of = f" of {base_name(bands[0].raster.path)} and similar files" if len(groups) > 1 else ""
         count = "1 band" if len(bands) == 1 else f"{len(bands)} bands"
         what = f"Sentinel-2: {'offset -1000' if present else 'no offset'} applied to {count}{of}"
-        why, other = decisions[bands[0]].why, f"--sensor {base}{_SUFFIXES[present]}"
+        why, other = decisions[bands[0]].why, f"`--sensor {base}{_SUFFIXES[present]}`"
         if certain:
             note(LOG, f"{what} ({why}); to change this, use {other}")
         else:

@@ -72,7 +72,7 @@ def stac_product(name: str, *, remote_assets: bool = False) -> Product:
     assets, away = (assets, []) if remote_assets else _here(assets, path)
     if not assets:
         raise SceneError(
-            f"{path}: no asset is a raster with named bands; give the rasters with --band NAME=URL"
+            f"{path}: no asset is a raster with named bands; give the rasters with `--band NAME=URL`"
         )
     table = table_of(item["assets"])
     left = tuple(LeftOut(name=key, why="picture") for key in table if _is_picture(key, table_of(table[key])))
@@ -118,13 +118,13 @@ def _here(assets: tuple[Asset, ...], item: str) -> tuple[tuple[Asset, ...], list
     if len(away) == len(assets):
         raise SceneReadError(
             f"{item} names {listed} at addresses; a file on this machine does not make geoseg read from the "
-            "network: give the item's own address, put the files into its folder, or add --remote-assets"
+            "network: give the item's own address, put the files into its folder, or add `--remote-assets`"
         )
     warn(
         LOG,
         "assets-at-addresses",
         f"{item} names {listed} at addresses, which are left out: give the item's own address, put the files "
-        "into its folder, or add --remote-assets",
+        "into its folder, or add `--remote-assets`",
     )
     return tuple(asset for asset in assets if not needs_network(asset.path)), away
 

@@ -77,7 +77,7 @@ def read_item(path: str) -> tuple[Table, str]:
         what = f"has no item {name}" if name else f"is a collection of {len(items)} STAC items"
         raise SceneError(
             f"{shown(document)} {what} ({names}); give one of them as {shown(document)}#ID, or map all of "
-            "them with geoseg batch"
+            "them with `geoseg batch`"
         )
     _check_item(found[0], document, None)
     return found[0], document

@@ -59,7 +59,7 @@ def search_items(search: StacSearchSpec, area: shapely.Geometry | None = None) -
             break
         if count > MOST:
             raise SceneError(
-                f"{shown(where)}: more than {MOST:,} items; narrow the search by --collection, dates or an "
+                f"{shown(where)}: more than {MOST:,} items; narrow the search by `--collection`, dates or an "
                 "area"
             )
     return list(found.values())

@@ -32,6 +32,6 @@ def sample(
     if not blocks:
         raise NothingObservedError(
             f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata. "
-            "Check the nodata tag, the AOI, and the files of the bands (--band NAME=PATH)"
+            "Check the nodata tag, the AOI, and the files of the bands (`--band NAME=PATH`)"
         )
     return blocks

@@ -156,7 +156,7 @@ def _in_two_files(name: str, items: Sequence[NamedCandidate]) -> str:
     first, second = (item.candidate.where for item in items[:2])
     return (
         f"band {name} is in {first} and in {second}; "
-        f"give one scene at a time, or select the band with --band {name}=PATH[:INDEX]"
+        f"give one scene at a time, or select the band with `--band {name}=PATH[:INDEX]`"
     )
 
 

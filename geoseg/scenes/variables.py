@@ -162,7 +162,7 @@ def _bands(part: str, label: str, texts: str, along: Sequence[Dimension], count:
         return Asset(
             path=part,
             unnamed=f"it holds {count} times, and a scene has one; {_ONE}, or name it with "
-            f"--band NAME={part}:INDEX",
+            f"`--band NAME={part}:INDEX`",
         )
     waves = _micrometres(dimension)
     if len(waves) == count:

@@ -119,7 +119,7 @@ def _gain(file: rasterio.DatasetReader, band: int, name: str) -> float:
     gain = _SPEEDS.get(re.sub(r"[\s\[\]]", "", unit).lower())
     if gain is None:
         raise SceneError(
-            f"{name}: the unit {unit!r} of wind is not known; give wind in m/s, or the speed with --wind"
+            f"{name}: the unit {unit!r} of wind is not known; give wind in m/s, or the speed with `--wind`"
         )
     return gain
 
@@ -138,7 +138,7 @@ def _along_grid(file: rasterio.DatasetReader, path: str, band: int, name: str) -
     if "GRIB_ELEMENT" in tags:
         raise SceneError(
             f"{name} is a copy of GRIB that does not state whether its wind is along its grid; give the "
-            "GRIB file itself, or the speed with --wind"
+            "GRIB file itself, or the speed with `--wind`"
         )
     return tags.get("standard_name", "") in _GRID_NAMES
 
@@ -155,7 +155,7 @@ def _variables(
             what = f"several variables ({', '.join(variables)})" if variables else f"no variable {letter}10"
             raise SceneError(
                 f"{name} has {what}; it has {', '.join(inner)[:120] or 'none'}. Give u10 and v10 of ERA5 "
-                "(single levels) or U10M and V10M of GEOS-FP, or the speed with --wind"
+                "(single levels) or U10M and V10M of GEOS-FP, or the speed with `--wind`"
             )
     return [stack.enter_context(open_raster(f'NETCDF:"{path}":{variables[0]}')) for variables in matches]
 
@@ -177,7 +177,7 @@ def _two_bands(file: rasterio.DatasetReader, name: str) -> list[Component]:
     if [len(bands) for bands in matches] != [1, 1]:
         raise SceneError(
             f"{name} has {file.count} band(s){_described(file)}, but not one described as U10, one as V10; "
-            "set the descriptions, give GRIB, or netCDF with u10 and v10, or the speed with --wind"
+            "set the descriptions, give GRIB, or netCDF with u10 and v10, or the speed with `--wind`"
         )
     return [
         Component(

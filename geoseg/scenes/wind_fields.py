@@ -42,7 +42,7 @@ UNPACKED_BYTES = 8 * 2**30
 MOST_SPEED = 60.0
 """m/s; a higher speed is an error of units or bands."""
 
-_REMEDY = "give a file of that time and place, or the speed with --wind"
+_REMEDY = "give a file of that time and place, or the speed with `--wind`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class WindFile(Closing):
         if math.hypot(u, v) > MOST_SPEED:
             raise SceneError(
                 f"{self._name}: U {u:.4g} and V {v:.4g} give a wind speed of {math.hypot(u, v):.0f} m/s, "
-                "which is not plausible; check that its bands are U and V at 10 m in m/s, or use --wind"
+                "which is not plausible; check that its bands are U and V at 10 m in m/s, or use `--wind`"
             )
         return Wind(
             speed=math.hypot(u, v),
@@ -170,7 +170,7 @@ def _of_archive(path: str, name: str, stack: ExitStack) -> list[Component]:
         problems[0]
         if len(problems) == 1
         else f"{name}: none of its {len(members)} files holds "
-        "U and V of wind at 10 m; give netCDF or GRIB with both, or the speed with --wind"
+        "U and V of wind at 10 m; give netCDF or GRIB with both, or the speed with `--wind`"
     )
 
 
@@ -212,7 +212,7 @@ def _around(slices: Sequence[Slice], time: datetime | None, name: str) -> _Step:
         if len(times) > 1:
             raise SceneError(
                 f"{name} holds {len(times)} times, and the time of the scene is not known; give the speed "
-                "with --wind"
+                "with `--wind`"
             )
         return _Step(before=times[0], after=times[0], share=0.0, text=_utc(times[0]))
     moment = time.astimezone(UTC)

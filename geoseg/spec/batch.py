@@ -171,7 +171,7 @@ class BatchSpec(Spec):
     @classmethod
     def _has_scenes(cls, value: StacSearchSpec, info: ValidationInfo) -> StacSearchSpec:
         if value.stac is None and not info.data.get("inputs"):
-            raise ValueError("no INPUTS are given; add scenes, a folder of scenes, a list, or --stac URL")
+            raise ValueError("no INPUTS are given; add scenes, a folder of scenes, a list, or `--stac URL`")
         return value
 
     @field_validator("name")

@@ -123,12 +123,14 @@ class BenchRunRequest(Spec):
     @model_validator(mode="after")
     def _one_folder(self) -> BenchRunRequest:
         if self.data is not None and len(self.configs) > 1:
-            raise ValueError("--data sets the folder of one config; set data.root in each of several configs")
+            raise ValueError(
+                "`--data` sets the folder of one config; set data.root in each of several configs"
+            )
         for option, numbers in (("labels", self.labels), ("images", self.images)):
             if len(set(numbers)) < len(numbers):
-                raise ValueError(f"--{option}: a number is given twice")
+                raise ValueError(f"`--{option}`: a number is given twice")
         if fractions := [number for number in self.images if number % 1]:
-            raise ValueError(f"--images {fractions[0]:g}: give whole numbers of images")
+            raise ValueError(f"`--images {fractions[0]:g}`: give whole numbers of images")
         return self
 
 

@@ -23,7 +23,7 @@ ListedClass = tuple[int, str, str]
 
 
 def class_list(value: object) -> object:
-    """Parse `LABEL,LABEL,…`, each with a value and colour if wished: `1=field:#33a02c`.
+    """Parse `LABEL,LABEL,…`, each optionally with a value and a colour: `1=field:#33a02c`.
 
     A label without value has its position, counted from 0.
 

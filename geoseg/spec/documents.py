@@ -102,7 +102,7 @@ def _explain(
     where = f"{name}{f', line {line}' if line else ''}"
     label = f"{dotted}: " if dotted else ""
     if any(f"{dotted}.".startswith(f"{key}.") for key in changes):
-        where, label = f"--set {dotted}", ""
+        where, label = f"`--set {dotted}`", ""
     also = f"; also wrong: {', '.join(others[:5])}" if any(others) else ""
     if first["type"] == "extra_forbidden":
         near = get_close_matches(str(place[-1]), _names(kind, place[:-1]), n=1, cutoff=0.4)

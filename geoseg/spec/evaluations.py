@@ -87,7 +87,7 @@ class MapsRequest(Spec):
     @model_validator(mode="after")
     def _one_bundle(self) -> MapsRequest:
         if self.record and len(self.models) != 1:
-            raise ValueError("--record writes into one bundle; give exactly one --model")
+            raise ValueError("`--record` writes into one bundle; give exactly one `--model`")
         return self
 
 
@@ -219,7 +219,9 @@ class MethaneRequest(Spec):
     @model_validator(mode="after")
     def _scenes_of_one_kind(self) -> MethaneRequest:
         if self.scene and self.data:
-            raise ValueError("--data (a folder of pairs) and --scene exclude each other; give one of them")
+            raise ValueError(
+                "`--data` (a folder of pairs) and `--scene` exclude each other; give one of them"
+            )
         if self.reference and not self.scene:
-            raise ValueError("--reference needs --scene SCENE")
+            raise ValueError("`--reference` needs `--scene SCENE`")
         return self

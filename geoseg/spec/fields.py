@@ -90,7 +90,7 @@ THRESHOLD = Option(
     metavar="VALUE",
     default="found in the scene, or that of the model",
 )
-NO_MODEL = "no model is given; add --model NAME|FOLDER|FILE.onnx (see geoseg models list)"
+NO_MODEL = "no model is given; add `--model NAME|FOLDER|FILE.onnx` (see `geoseg models list`)"
 REFERENCE = Option(
     "A scene of the same place without a plume, to remove the signal of the surface. Repeatable: several "
     "are averaged.",
@@ -183,4 +183,4 @@ def check_html(path: Path) -> None:
         UsageError: it is not that of HTML.
     """
     if path.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(f"--report {path}: reports are HTML; name a file with the suffix .html")
+        raise UsageError(f"`--report {path}`: reports are HTML; name a file with the suffix .html")

@@ -92,7 +92,7 @@ class NetworkSpec(Spec):
         if self.architecture not in DECODED and given:
             raise ValueError(
                 f"{', '.join(given)}: only for architecture {', '.join(sorted(DECODED))}, with an "
-                "encoder that geoseg models list --encoders shows, or tu-NAME of timm"
+                "encoder that `geoseg models list --encoders` shows, or tu-NAME of timm"
             )
         return self
 

@@ -50,9 +50,9 @@ class SegmentSpec(Spec):
     @model_validator(mode="after")
     def _model_or_places(self) -> SegmentSpec:
         if self.model and self.like:
-            raise ValueError("--model and --like exclude each other: give one of them")
+            raise ValueError("`--model` and `--like` exclude each other: give one of them")
         if not self.model and not self.like:
-            raise ValueError(f"{NO_MODEL}, or --like X,Y")
+            raise ValueError(f"{NO_MODEL}, or `--like X,Y`")
         further = {
             "threshold": self.threshold is not None,
             "encoder": self.encoder is not None,
@@ -61,7 +61,9 @@ class SegmentSpec(Spec):
         }
         given = [name for name, is_given in further.items() if is_given]
         if self.like and self.layer:
-            raise ValueError("--layer goes with --model only, not with --like")
+            raise ValueError("`--layer` goes with `--model` only, not with `--like`")
         if self.model and given:
-            raise ValueError(f"--{', --'.join(given)} goes with --like only, not with --model")
+            raise ValueError(
+                f"{', '.join(f'`--{name}`' for name in given)} goes with `--like` only, not with `--model`"
+            )
         return self

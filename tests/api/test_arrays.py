@@ -143,9 +143,9 @@ def test_a_time_may_be_that_of_numpy() -> None:
 
 def test_a_file_states_its_own_georeference(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "scene.tif", reflectance())
-    with pytest.raises(UsageError, match="crs=, bands=: for arrays only"):
+    with pytest.raises(UsageError, match="`crs`, `bands`: for arrays only"):
         geoseg.flood(path, crs="EPSG:3857", bands=BANDS)
-    with pytest.raises(UsageError, match="date_before= and date_after="):
+    with pytest.raises(UsageError, match="`date_before` and `date_after`"):
         geoseg.change(reflectance(), reflectance(), time="2024-05-28", crs=CRS)
     with pytest.raises(UsageError, match="labels by value"):
         geoseg.vectorize(np.ones((4, 4), np.uint8), "1=water")  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ def test_stored_integers_keep_their_scale(tmp_path: Path, scene: Path) -> None:
 
 def test_several_times_are_refused(tmp_path: Path, scene: Path) -> None:
     array = rioxarray.open_rasterio(scene)
-    with pytest.raises(UsageError, match=r"select one of time, for example array.isel\(time=0\)"):
+    with pytest.raises(UsageError, match=r"select one of time, for example `array.isel\(time=0\)`"):
         paths_of(array.expand_dims(time=2), tmp_path, Georeference())
 
 

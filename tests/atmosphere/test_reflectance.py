@@ -36,7 +36,7 @@ from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.classifiers import SENTINEL_2, mean_classifier
 from tests.messages import Messages, progress
 from tests.products.ground import CRS, write_raster
-from tests.tasks.flood.test_flood_network import bundle
+from tests.tasks.flood.network_bundles import bundle
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 WAVES = np.array((0.4924, 0.5598, 0.6646, 0.8328, 1.6137, 2.2024))

@@ -15,9 +15,13 @@ from affine import Affine
 from geoseg.batch import workers
 from geoseg.batch.job import Job
 from geoseg.batch.outcome import Outcome
+from geoseg.batch.run import BatchResult, run_batch
 from geoseg.batch.work import Workplace, run_job
+from geoseg.spec.batch import BatchSpec
 
 SIDE = 48
+FLOOD = {"method": "mndwi"}
+"""Options of a task."""
 POISON = "poison"
 """Name of a scene that kills its worker."""
 
@@ -74,3 +78,14 @@ def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(path)) as file:
         tables = file.execute("SELECT table_name FROM gpkg_contents WHERE data_type = 'features'").fetchall()
         return {name: file.execute(f'SELECT * FROM "{name}" ORDER BY fid').fetchall() for (name,) in tables}
+
+
+def batch(folder: Path, inputs: object, task: str = "flood", **options: object) -> tuple[BatchResult, Heard]:
+    """Run a batch with one worker; options of the task are given as `options`."""
+    listed = inputs if isinstance(inputs, tuple) else (str(inputs),)
+    spec = BatchSpec.model_validate(
+        {"inputs": listed, "output": str(folder), "jobs": 1, "retries": 0, "options": FLOOD, **options}
+    )
+    heard = Heard()
+    prepare = poison if any(POISON in path.name for path in Path(listed[0]).glob("*")) else None
+    return run_batch(spec, task, heard, prepare=prepare), heard

@@ -79,10 +79,10 @@ def test_a_lone_file_describes_itself(bundle: Path, tmp_path: Path) -> None:
 
 def test_each_kind_names_its_command(bundle: Path) -> None:
     with pytest.raises(
-        ModelError, match="scene classifier, not a segmentation network; use geoseg methane facil"
+        ModelError, match="scene classifier, not a segmentation network; use `geoseg methane facil"
     ):
         find_model(str(bundle))
-    with pytest.raises(ModelError, match="segmentation network, not a scene classifier; use geoseg flood"):
+    with pytest.raises(ModelError, match="segmentation network, not a scene classifier; use `geoseg flood "):
         find_classifier("flood-sar")
 
 

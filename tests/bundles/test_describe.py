@@ -61,7 +61,7 @@ def test_the_stated_bands_decide_between_axes_that_both_may_be_channels(tmp_path
     for order in (CHANNELS_FIRST, CHANNELS_LAST):
         path = save_form(tmp_path / "n.onnx", order=order, channels="c")
         assert make(path).spec.dim_order == order
-    with pytest.raises(ModelError, match="add --bands"):
+    with pytest.raises(ModelError, match="add `--bands`"):
         make(path, bands=None)
 
 
@@ -149,7 +149,7 @@ def test_a_stated_background_counts(tmp_path: Path) -> None:
     assert make(path, background="none").spec.has_background is False
     swapped = make(path, background="field").spec
     assert (swapped.classes[0].label, swapped.planes) == ("field", (1, 0))
-    with pytest.raises(UsageError, match="--background is 'forest', but the classes are"):
+    with pytest.raises(UsageError, match="`--background` is 'forest', but the classes are"):
         make(path, background="forest")
 
 
@@ -233,7 +233,7 @@ def test_the_command_in_the_message_of_a_missing_option_runs(
 def test_a_missing_option_keeps_what_is_given(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         make(save_form(tmp_path / "n.onnx"), mean=None, classes="0=land,7=water:#0000ff")
-    assert str(caught.value).startswith("missing: --mean.")
+    assert str(caught.value).startswith("missing: `--mean`.")
     assert "--mean 0 --std 0.2 --classes 'land,7=water:#0000ff'" in str(caught.value)
 
 
@@ -251,13 +251,13 @@ def test_bands_may_be_named_as_in_products(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"mean": "1,2"}, "--mean: 2 numbers for 3 bands"),
-        ({"scale": 0.0}, "--scale: 0 makes all values equal"),
+        ({"mean": "1,2"}, "`--mean`: 2 numbers for 3 bands"),
+        ({"scale": 0.0}, "`--scale`: 0 makes all values equal"),
         ({"classes": "0=a,0=b"}, "two classes have the same value"),
         ({"std": "0"}, "standard deviation is not above 0"),
         ({"bands": "red,red,blue"}, "repeated name"),
-        ({"scale": None, "offset": 1.0}, "add --scale"),
-        ({"clip": "1,0"}, "--clip: 1 is not less than 0"),
+        ({"scale": None, "offset": 1.0}, "add `--scale`"),
+        ({"clip": "1,0"}, "`--clip`: 1 is not less than 0"),
         ({"classes": "a," + "b" * 3000}, "is not LABEL"),
     ],
 )

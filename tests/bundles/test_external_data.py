@@ -141,7 +141,7 @@ def test_missing_data_and_links_are_refused(bundle: Path, tmp_path: Path) -> Non
         check_external(find_model(str(bundle)))
     (tmp_path / "elsewhere").write_bytes(DATA)
     (bundle / "model.onnx.data").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="a link out of the folder"):
+    with pytest.raises(ModelError, match="a link to a file outside the folder"):
         check_external(find_model(str(bundle)))
 
 

@@ -41,7 +41,7 @@ def test_names_of_files_that_no_file_has(href: str, bundle: Path) -> None:
 def test_a_file_is_not_a_bundle_to_download(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(b"x")
-    with pytest.raises(ModelError, match=r"is a file, not a bundle.*--model .*geoseg models describe"):
+    with pytest.raises(ModelError, match=r"is a file, not a bundle.*`--model .*geoseg models describe"):
         description_of(str(path))
 
 

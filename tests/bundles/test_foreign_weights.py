@@ -22,7 +22,7 @@ from geoseg.errors import ModelError
         ("n.engine", "a TensorRT engine"),
         ("n.xml", "an OpenVINO file"),
         ("n.dlpk", "unpack it"),
-        ("n.emd", "give it to --from"),
+        ("n.emd", "give it to `--from`"),
     ],
 )
 def test_another_format_is_named(name: str, expected: str, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def calls(name: str, *inner: str) -> FunctionProto:
     return helper.make_function("own", name, ["a"], ["b"], nodes, OPSETS)
 
 
-def loop(turns: str, body: Sequence[NodeProto] | None = None) -> NodeProto:
-    """A loop of a name of turns."""
+def loop(iterations: str, body: Sequence[NodeProto] | None = None) -> NodeProto:
+    """A loop of a name of iterations."""
     inner = helper.make_graph(
         body or [helper.make_node("Identity", ["going"], ["on"]), helper.make_node("Sin", ["a"], ["b"])],
         "body",
@@ -62,7 +62,7 @@ def loop(turns: str, body: Sequence[NodeProto] | None = None) -> NodeProto:
         ],
         [INFO("on", TensorProto.BOOL, []), INFO("b", TensorProto.FLOAT, ["n"])],
     )
-    return helper.make_node("Loop", [turns, "", "x"], ["y"], body=inner)
+    return helper.make_node("Loop", [iterations, "", "x"], ["y"], body=inner)
 
 
 def whole(name: str, value: int) -> TensorProto:
@@ -129,48 +129,50 @@ def test_functions_of_one_name_are_told_apart(domain: str, tmp_path: Path) -> No
         check_work(save(tmp_path / "a.onnx", [called], functions=[long, short]))
 
 
-def test_a_loop_without_a_number_of_turns_may_not_end(tmp_path: Path) -> None:
+def test_a_loop_without_a_number_of_iterations_may_not_end(tmp_path: Path) -> None:
     assert check_work(save(tmp_path / "a.onnx", [loop("")], [whole("", 3)]))
 
 
-def test_turns_that_a_function_is_given_are_not_those_of_another_name(tmp_path: Path) -> None:
-    function = helper.make_function("own", "f", ["x", "turns"], ["y"], [loop("turns")], OPSETS)
+def test_iterations_that_a_function_is_given_are_not_those_of_another_name(tmp_path: Path) -> None:
+    function = helper.make_function("own", "f", ["x", "iterations"], ["y"], [loop("iterations")], OPSETS)
     nodes = [helper.make_node("f", ["x", "many"], ["y"], domain="own")]
-    path = save(tmp_path / "a.onnx", nodes, [whole("many", 2**62), whole("turns", 1)], [function])
+    path = save(tmp_path / "a.onnx", nodes, [whole("many", 2**62), whole("iterations", 1)], [function])
     assert check_work(path)
 
 
-@pytest.mark.parametrize("turns", [2**63 - 1, 10**9, -1])
+@pytest.mark.parametrize("iterations", [2**63 - 1, 10**9, -1])
 @pytest.mark.parametrize("way", ["list", "bytes", "node"])
-def test_loops_of_very_many_turns_may_not_end(turns: int, way: str, tmp_path: Path) -> None:
+def test_loops_of_very_many_iterations_may_not_end(iterations: int, way: str, tmp_path: Path) -> None:
     """As those of `while`, which end by their condition."""
-    nodes, initializers = [loop("turns")], [whole("turns", turns)]
+    nodes, initializers = [loop("iterations")], [whole("iterations", iterations)]
     if way == "bytes":
-        initializers = [onnx.numpy_helper.from_array(np.array(turns, np.int64), "turns")]
+        initializers = [onnx.numpy_helper.from_array(np.array(iterations, np.int64), "iterations")]
     elif way == "node":
-        nodes = [helper.make_node("Constant", [], ["turns"], value=whole("", turns)), *nodes]
+        nodes = [helper.make_node("Constant", [], ["iterations"], value=whole("", iterations)), *nodes]
         initializers = []
     assert check_work(save(tmp_path / "a.onnx", nodes, initializers))
 
 
-@pytest.mark.parametrize("turns", [0, 3, 10**6])
-def test_loops_of_few_turns_end(turns: int, tmp_path: Path) -> None:
-    assert not check_work(save(tmp_path / "a.onnx", [loop("turns")], [whole("turns", turns)]))
+@pytest.mark.parametrize("iterations", [0, 3, 10**6])
+def test_loops_of_few_iterations_end(iterations: int, tmp_path: Path) -> None:
+    assert not check_work(save(tmp_path / "a.onnx", [loop("iterations")], [whole("iterations", iterations)]))
 
 
 def test_loops_in_loops_multiply(tmp_path: Path) -> None:
-    inner = [helper.make_node("Identity", ["going"], ["on"]), loop("turns")]
+    inner = [helper.make_node("Identity", ["going"], ["on"]), loop("iterations")]
     inner[1].input[2], inner[1].output[0] = "a", "b"
-    path = save(tmp_path / "a.onnx", [loop("turns", inner)], [whole("turns", 10**6)])
+    path = save(tmp_path / "a.onnx", [loop("iterations", inner)], [whole("iterations", 10**6)])
     with pytest.raises(ModelError, match="functions and loops"):
         check_work(path)
 
 
-def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_whose_iterations_are_computed_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nodes = [
         helper.make_node("Size", ["x"], ["size"]),
-        helper.make_node("Mul", ["size", "many"], ["turns"]),
-        loop("turns"),
+        helper.make_node("Mul", ["size", "many"], ["iterations"]),
+        loop("iterations"),
     ]
     path = save(tmp_path / "a.onnx", nodes, [whole("many", 10**12)])
     assert check_work(path)
@@ -180,7 +182,7 @@ def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: p
         session.run(["y"], {"x": np.ones(4, np.float32)}, options)
     model = make_spec(path)
     assert ending_runtime(model, "auto") == "onnxruntime"
-    with pytest.raises(ModelError, match="--runtime onnxruntime"):
+    with pytest.raises(ModelError, match="`--runtime onnxruntime`"):
         ending_runtime(model, "openvino")
 
 

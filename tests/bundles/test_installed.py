@@ -40,7 +40,7 @@ def test_the_model_of_geoseg_is_used_and_the_other_named(
         assert find_model(ZOO).name == ZOO
     (record,) = caplog.records
     assert vars(record)["code"] == "model-name-shared"
-    assert f"--model {other}" in record.getMessage()
+    assert f"`--model {other}`" in record.getMessage()
     caplog.clear()
     assert find_model(str(other)).name == "water-net"
     assert not caplog.records

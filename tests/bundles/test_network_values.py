@@ -94,10 +94,10 @@ def test_limits_are_those_of_the_networks_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"sensor": "landsat-8-l2", "scale": 2.75e-5}, "state --offset -0.2 if .* or --offset 0 if"),
-        ({"sensor": "sentinel-2-l2a-offset", "scale": 1e-4}, "state --offset -0.1 if"),
-        ({"sensor": "landsat-8-l1", "scale": 2e-5}, "differ in the values that they store; add --units"),
-        ({"sensor": "sentinel-1", "scale": 1.0}, "add --units db"),
+        ({"sensor": "landsat-8-l2", "scale": 2.75e-5}, "state `--offset -0.2` if .* or `--offset 0` if"),
+        ({"sensor": "sentinel-2-l2a-offset", "scale": 1e-4}, "state `--offset -0.1` if"),
+        ({"sensor": "landsat-8-l1", "scale": 2e-5}, "differ in the values that they store; add `--units "),
+        ({"sensor": "sentinel-1", "scale": 1.0}, "add `--units db`"),
         ({"sensor": "sentinel-2-l2a", "units": "dn"}, "geoseg reads reflectance of sentinel-2-l2a"),
         ({"sensor": "sentinel-1", "units": "reflectance"}, "geoseg reads db of sentinel-1"),
     ],

@@ -74,11 +74,11 @@ def test_segmentation_models_pytorch(tmp_path: Path) -> None:
     assert done.architecture == "Unet resnet18"
     assert done.spec.activation == "softmax"
     assert any("encoder_weights 'imagenet'" in text for text in done.not_mapped)
-    with pytest.raises(ModelError, match=r"has 3 input channels, the file of --from states 4"):
+    with pytest.raises(ModelError, match=r"has 3 input channels, the file of `--from` states 4"):
         make(
             network, [write(tmp_path, "c.json", {**SMP, "in_channels": 4})], classes="a,b", preset="imagenet"
         )
-    with pytest.raises(ModelError, match=r"has 2 classes, the file of --from states 5"):
+    with pytest.raises(ModelError, match=r"has 2 classes, the file of `--from` states 5"):
         make(network, [write(tmp_path, "c.json", {**SMP, "classes": 5})], classes="a,b", preset="imagenet")
 
 
@@ -133,7 +133,7 @@ def test_esri(tmp_path: Path) -> None:
 
 def test_statistics_of_esri_do_not_hold_for_another_scale(tmp_path: Path) -> None:
     network, config = save_form(tmp_path / "n.onnx", planes=3), write(tmp_path, "wetland.emd", EMD)
-    with pytest.raises(UsageError, match=r"^missing: --mean, --std\."):
+    with pytest.raises(UsageError, match=r"^missing: `--mean`, `--std`\."):
         make(network, [config], units="reflectance")
     done = make(network, [config], units="reflectance", mean="0.1", std="0.2")
     assert (done.spec.units, done.spec.bands[0].mean) == ("reflectance", 0.1)
@@ -142,10 +142,10 @@ def test_statistics_of_esri_do_not_hold_for_another_scale(tmp_path: Path) -> Non
 def test_esri_without_statistics_or_names_of_bands(tmp_path: Path) -> None:
     table = {key: value for key, value in EMD.items() if key not in {"Bands", "NormalizationStats"}}
     config = write(tmp_path, "rgb.emd", table)
-    with pytest.raises(UsageError, match=r"^missing: --bands, --scale .*\n.*--preset imagenet"):
+    with pytest.raises(UsageError, match=r"^missing: `--bands`, `--scale` .*\n.*--preset imagenet"):
         make(save_form(tmp_path / "n.onnx", planes=3), [config])
     texts = make(save_form(tmp_path / "n.onnx", planes=3), [config], preset="imagenet").not_mapped
-    assert any("--preset imagenet" in text for text in texts)
+    assert any("`--preset imagenet`" in text for text in texts)
     assert any("positions without names of bands" in text for text in texts)
 
 
@@ -194,7 +194,7 @@ def item(**properties: object) -> dict[str, object]:
 def test_an_item_of_mlm_without_keys_of_geoseg(tmp_path: Path) -> None:
     network = save_form(tmp_path / "n.onnx")
     config = write(tmp_path, "stac.json", item())
-    with pytest.raises(UsageError, match=r"^missing: --scale"):
+    with pytest.raises(UsageError, match=r"^missing: `--scale`"):
         make(network, [config])
     done = make(network, [config], sensor="sentinel-2-l2a", scale=1.0)
     spec = done.spec

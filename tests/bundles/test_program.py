@@ -61,7 +61,7 @@ def test_a_program_is_not_run_unless_its_author_is_trusted(
 
 
 def test_a_model_without_a_program_says_how_to_get_one(bundle: ModelSpec) -> None:
-    told = r"has no torch\.export program.*geoseg export RUN -o FOLDER --program"
+    told = r"has no torch\.export program.*`geoseg export RUN -o FOLDER --program`"
     with pytest.raises(ModelError, match=told):
         trusted_program(bundle.model_copy(update={"program": ""}))
 

@@ -80,8 +80,8 @@ def test_a_field_is_an_option(app: typer.Typer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--max-depth", "-1"], "--max-depth: -1.0 should be"),
-        (["--grain", "rough"], "--grain: 'rough' should"),
+        (["--max-depth", "-1"], "`--max-depth`: -1.0 should be"),
+        (["--grain", "rough"], "`--grain`: 'rough' should"),
     ],
 )
 def test_a_field_is_checked(app: typer.Typer, words: list[str], told: str) -> None:

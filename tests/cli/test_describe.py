@@ -42,7 +42,7 @@ def test_a_lone_network_becomes_a_map(
     assert command[:3] == ["geoseg", "models", "describe"]
     _, err = geoseg(*command[1:], *sensor, "--bands", ",".join(BANDS), code=2)
     first, second = err.strip().split("\n")
-    assert first.startswith("error: missing: --scale, --mean, --std, --classes, --output.")
+    assert first.startswith("error: missing: `--scale`, `--mean`, `--std`, `--classes`, `--output`.")
     typed = shlex.split(second)
     typed[typed.index("--classes") + 1] = "land,water"
     out, err = geoseg(*typed[1:])

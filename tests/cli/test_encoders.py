@@ -87,8 +87,8 @@ def test_weights_without_a_known_hash_are_not_fetched(mirror: Path) -> None:
     (file / "nano").rename(file / "tiny")
     with pytest.raises(ModelError, match=r"no SHA-256 of models/tiny/encoder\.pt is known"):
         pull_encoder(encoders()["galileo-tiny"], progress)
-    for key in ("--weights FILE", "network.weights"):
-        with pytest.raises(ModelError, match=f"models pull galileo-nano, or name a file with {key}"):
+    for key in ("`--weights FILE`", "network.weights"):
+        with pytest.raises(ModelError, match=f"models pull galileo-nano`, or name a file with {key}"):
             weights_file(encoders()["galileo-nano"], "auto", key=key)
 
 
@@ -131,7 +131,7 @@ def test_weights_without_a_known_hash_are_replaced_on_request_only(
     path = pull_encoder(without_hash(), progress, weights=given)
     assert any("all of them fit the encoder" in text for text in messages.notes)
     second = write_weights(given, 2)
-    with pytest.raises(OutputError, match="add --overwrite"):
+    with pytest.raises(OutputError, match="add `--overwrite`"):
         pull_encoder(without_hash(), progress, weights=given)
     assert path.read_bytes() == first
     pull_encoder(without_hash(), progress, weights=given, overwrite=True)

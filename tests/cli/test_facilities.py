@@ -150,7 +150,7 @@ def test_maps_of_pixels_refuse_classifiers(
     name, *more = (text.format(scene=scene) for text in command)
     arguments = (name, *more, scene, *SENSOR, "--model", folder / "mean", "-o", tmp_path / "a.gpkg")
     _, err = geoseg(*arguments, code=4)
-    assert "is a scene classifier, not a segmentation network; use geoseg methane facilities" in err
+    assert "is a scene classifier, not a segmentation network; use `geoseg methane facilities" in err
 
 
 def test_help_and_models(folder: Path, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,5 +135,5 @@ def test_offline_asks_for_nothing(
     for name in ("GEOSEG_OFFLINE", "PROJ_NETWORK", "HF_HUB_OFFLINE"):
         monkeypatch.setenv(name, "")
     _, err = geoseg("models", "describe", "hf:org/one", "-o", tmp_path / "bundle", "--offline", code=3)
-    assert "not downloaded, because --offline" in err
+    assert "not downloaded, because `--offline`" in err
     assert not hub.asked

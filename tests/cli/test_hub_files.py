@@ -156,7 +156,7 @@ def test_another_file_is_refused(hub: Hub, tmp_path: Path) -> None:
     ("status", "code", "token", "said"),
     [
         (401, "GatedRepo", "", "is gated: with an account, accept .* at http.*/org/name, then set HF_TOKEN"),
-        (403, "GatedRepo", "t", "is gated: with the account of HF_TOKEN, accept .*--weights FILE"),
+        (403, "GatedRepo", "t", "is gated: with the account of HF_TOKEN, accept .*`--weights FILE`"),
         (401, "RepoNotFound", "", "does not exist, or it is private: set HF_TOKEN"),
         (403, "", "t", "the account of HF_TOKEN may not read it"),
         (404, "EntryNotFound", "", "has no file folder/file name.pt"),

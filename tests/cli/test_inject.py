@@ -78,13 +78,13 @@ def test_simulated_ground_is_said_to_be(geoseg: Geoseg) -> None:
         (["--column", "c"], "--column"),
         (["--data", "a", "--scene", "b"], "exclude each other"),
         (["--reference", "b"], "--scene"),
-        (["--ground", "0.01", "--rates", "2;3"], "--rates: '2;3' is not numbers"),
+        (["--ground", "0.01", "--rates", "2;3"], "`--rates`: '2;3' is not numbers"),
         (["--ground", "0.01", "--rates", "0"], "above 0"),
-        (["--ground", "0.01", "--methods", "mag1c"], "--methods: 'mag1c' should be"),
+        (["--ground", "0.01", "--methods", "mag1c"], "`--methods`: 'mag1c' should be"),
         (["--ground", "0.01", "--stability", "G"], "'--stability': 'G' is not one of"),
         (["--ground", "0.01", "--age", "0"], "age"),
-        (["--ground", "0.01", "--seed", "-1"], "--seed: -1 should be"),
-        (["--ground", "3"], "--ground 3"),
+        (["--ground", "0.01", "--seed", "-1"], "`--seed`: -1 should be"),
+        (["--ground", "3"], "`--ground 3`"),
     ],
 )
 def test_bad_usage(arguments: list[str], message: str, geoseg: Geoseg) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.flood.test_flood_network import ELSEWHERE, bundle, proof
+from tests.tasks.flood.network_bundles import ELSEWHERE, bundle, proof
 
 Geoseg = Callable[..., tuple[str, str]]
 BANDS = ("green", "swir16")

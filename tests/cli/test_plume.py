@@ -75,7 +75,7 @@ def test_a_plan_of_a_cube_retrieves_nothing(geoseg: Geoseg, tmp_path: Path) -> N
     assert "valid pixels" in err
     geoseg("methane", "plume", path, "-o", output, "--column-group", 1, "--dry-run")
     _, err = geoseg("methane", "plume", path, "-o", output, "--reference", path, "--dry-run", code=2)
-    assert "--reference is for multispectral scenes" in err
+    assert "`--reference` is for multispectral scenes" in err
     _, err = geoseg("methane", "plume", path, "-o", output, "--method", "mbsp", "--dry-run", code=3)
     assert "use mag1c or matched-filter" in err
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
@@ -111,7 +111,7 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
         (["--method", "mbmp"], 2, "--reference"),
         (["--method", "mag1c"], 2, "imaging spectrometer"),
         (["--threshold", "900", "--percentile", "99"], 2, "give only one of them"),
-        (["--column-group", "0"], 2, "--column-group is for scenes of imaging spectrometers"),
+        (["--column-group", "0"], 2, "`--column-group` is for scenes of imaging spectrometers"),
         (["--satellite", "sentinel-9"], 2, "sentinel-9"),
         (["--satellite", "sentinel-2b"], 3, "Sentinel-2A"),
         (["--sensor", "sentinel-2-l2a-harmonised"], 3, "L1C"),
@@ -145,7 +145,7 @@ def test_references_that_are_none(geoseg: Geoseg, scene: str, tmp_path: Path) ->
     _, err = geoseg("methane", "plume", scene, "--reference", surface, "-o", output, code=3)
     assert "l2 is surface reflectance" in err
     _, err = geoseg("methane", "plume", scene, "--reference", scene, "-o", output, code=3)
-    assert "is given for two dates: --reference needs different scenes" in err
+    assert "is given for two dates: `--reference` needs different scenes" in err
     other = write(tmp_path / "b", ground(1), "S2B_MSIL1C_20210626T065621")
     _, err = geoseg("methane", "plume", scene, "--reference", other, "-o", output)
     assert "warning: reference b is from Sentinel-2B MSI, not from Sentinel-2A MSI" in err

@@ -153,7 +153,7 @@ def test_the_command_finds_published_networks(home: Path, tmp_path: Path, geoseg
     _, err = geoseg("models", "pull", FLOOD, code=3)
     assert "HF_HUB_OFFLINE=1 is set" in err
     _, err = geoseg("models", "pull", "water-optical", "--weights", tmp_path / "none.pt", code=2)
-    assert "--weights is for encoders and published networks" in err
+    assert "`--weights` is for encoders and published networks" in err
     assert not list(home.iterdir())
 
 

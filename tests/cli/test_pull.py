@@ -219,7 +219,7 @@ def test_another_model_is_replaced_by_overwrite_only(
     assert out.strip() == f"--model {cache / 'large'}"
     other = _bundle(tmp_path / "c", server.replace("large", "new"), SHA, title="another")
     _, err = geoseg("models", "pull", other, code=6)
-    assert "add --overwrite" in err
+    assert "add `--overwrite`" in err
     assert _everything(cache) == before
     # What fails leaves the old model as it was.
     wrong = _bundle(tmp_path / "d", server, "1220" + "0" * 64)

@@ -162,10 +162,10 @@ def test_what_fits_passes_in_silence() -> None:
 @pytest.mark.parametrize(
     ("wants", "gives", "told"),
     [
-        ("reflectance", "dn", "requires reflectance, the scene has green in dn.*--sensor"),
+        ("reflectance", "dn", "requires reflectance, the scene has green in dn.*`--sensor`"),
         ("reflectance", "db", "requires reflectance, the scene has green in db"),
-        ("db", "linear", "requires db, the scene has green in linear.*--sar-units"),
-        ("dn", "reflectance", "--sensor generic"),
+        ("db", "linear", "requires db, the scene has green in linear.*`--sar-units power`"),
+        ("dn", "reflectance", "`--sensor generic`"),
     ],
 )
 def test_other_units_are_refused(wants: Units, gives: Units, told: str) -> None:
@@ -246,7 +246,7 @@ def test_decibels_must_be_negative_somewhere() -> None:
     spec = make_spec({"vv": (-12.0, 4.0), "vh": (-19.0, 4.0)}, units="db")
     assert not fit(spec, scene(spec), "db").messages
     power = [make_pixels(10 ** (block.data.astype(float) / 10), block.bands) for block in scene(spec)]
-    with pytest.raises(ModelError, match=r"no negative value.*--sar-units power"):
+    with pytest.raises(ModelError, match=r"no negative value.*`--sar-units power`"):
         fit(spec, power, "db")
 
 

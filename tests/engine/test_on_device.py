@@ -32,7 +32,7 @@ from geoseg.tasks.flood.flood_map import map_flood
 from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.messages import progress
 from tests.sessions import Opaque
-from tests.tasks.flood.test_flood_network import SIDE, bundle, raster
+from tests.tasks.flood.network_bundles import SIDE, bundle, raster
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

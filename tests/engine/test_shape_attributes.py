@@ -48,7 +48,7 @@ def test_degrees_give_metres() -> None:
 
 
 def test_a_map_without_a_crs_is_refused() -> None:
-    with pytest.raises(SceneError, match="--attributes perimeter needs a CRS"):
+    with pytest.raises(SceneError, match="`--attributes perimeter` needs a CRS"):
         ShapeAttributes(("perimeter",), None, "scene")
 
 

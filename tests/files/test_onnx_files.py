@@ -132,7 +132,7 @@ def test_changed_graphs_of_large_networks(tmp_path: Path, dtype: type) -> None:
     content = graph_for(path, (11, 4), typed="fp16", scratch=scratch)
     assert len(content) < 20_000 < (scratch / DATA).stat().st_size
     np.testing.assert_allclose(run(scratch / "model.onnx"), expected, atol=5e-3)
-    with pytest.raises(ModelError, match="--runtime tensorrt"):
+    with pytest.raises(ModelError, match="`--runtime tensorrt`"):
         ort._halved(path)
 
 

@@ -34,7 +34,7 @@ def test_what_cannot_be_written_is_told_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     same = tmp_path / "link" / "new.gpkg"
     for paths, overwrite, inputs, message in [
-        ([there], False, [], "add --overwrite"),
+        ([there], False, [], "add `--overwrite`"),
         ([tmp_path / "no" / "a.gpkg"], False, [], "does not exist"),
         ([there / "a.gpkg"], False, [], "is a file, not a folder"),
         ([tmp_path], True, [], "is a folder"),

@@ -70,7 +70,7 @@ def test_an_upload_of_many_parts(server: str, tmp_path: Path, monkeypatch: pytes
 
 def test_an_object_is_replaced_on_request_only(server: str, tmp_path: Path) -> None:
     stores.upload(file(tmp_path, b"old"), path("a"), overwrite=False)
-    with pytest.raises(OutputError, match=rf"s3://{BUCKET}/a: exists; add --overwrite"):
+    with pytest.raises(OutputError, match=rf"s3://{BUCKET}/a: exists; add `--overwrite`"):
         stores.upload(file(tmp_path, b"new"), path("a"), overwrite=False)
     assert path("a").read_bytes() == b"old"
     stores.upload(file(tmp_path, b"new"), path("a"), overwrite=True)

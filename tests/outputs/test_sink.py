@@ -187,7 +187,7 @@ def test_existing_files_are_replaced_only_when_asked(
 ) -> None:
     path = tmp_path / f"map{suffix}"
     path.write_bytes(b"the old map")
-    with pytest.raises(OutputError, match="add --overwrite"), open_flood(path):
+    with pytest.raises(OutputError, match="add `--overwrite`"), open_flood(path):
         pytest.fail("opened over an existing file")
     assert path.read_bytes() == b"the old map"
     for count in (3, 2):

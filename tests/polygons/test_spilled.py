@@ -124,14 +124,14 @@ def test_a_polygon_that_no_file_holds_is_refused() -> None:
 @pytest.mark.parametrize("cleaning", [Cleaning(fill_holes=1), Cleaning(dst_crs=CRS.from_epsg(4326))], ids=str)
 def test_a_polygon_that_is_too_large_for_cleaning_is_refused(cleaning: Cleaning) -> None:
     limits = Limits(runs=9, segments=6, large=20)
-    with Spill() as spill, pytest.raises(SceneError, match="omit --fill-holes"):
+    with Spill() as spill, pytest.raises(SceneError, match="omit `--fill-holes`"):
         _polygons(_holes(21), limits, [], cleaning, spill)
 
 
 @pytest.mark.parametrize(
     ("cleaning", "told"),
     [
-        (Cleaning(simplify=5), "--fill-holes, --simplify and --smooth-outlines"),
+        (Cleaning(simplify=5), "`--fill-holes`, `--simplify` and `--smooth-outlines`"),
         (Cleaning(min_patch=1e6), "touching small changes"),
     ],
     ids=str,

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.spec import Condition
+from geoseg.scenes import Scene, open_scene
+from geoseg.spec import Condition, SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.ground import SIDE, Ground, write_raster
 
 Says = NDArray[np.object_]
@@ -325,3 +327,15 @@ PIXEL: Mapping[str, float] = {
     "maja-clm": 10, "maja-edg": 10, "jaxa-mosaic-mask": 25, "landsat-radsat-qa": 30,
 }  # fmt: skip
 """Metres of a pixel of the layer where nothing else is said."""
+
+
+BY_KIND = {layout.kind: layout for layout in LAYOUTS}
+
+
+def opened(path: Path | str, *more: str, **said: object) -> Scene:
+    return open_scene(SceneSpec.model_validate({"paths": (str(path), *more), **said}), sensors())
+
+
+def valid(scene: Scene) -> NDArray[np.bool_]:
+    with scene:
+        return scene.read(scene.grid.window, scene.band_names).valid

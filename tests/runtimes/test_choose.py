@@ -162,7 +162,7 @@ def test_auto_takes_a_runtime_that_can_run_the_network(
     assert found.runtime == "onnxruntime"
     np.testing.assert_array_equal(found.session(tiles), expected)
     assert [text for text in messages.notes if text.startswith("runtime not used: ") and "openvino" in text]
-    with pytest.raises(ModelError, match=r"openvino cannot run the network.*--runtime onnxruntime"):
+    with pytest.raises(ModelError, match=r"openvino cannot run the network.*`--runtime onnxruntime`"):
         open_session(spec, tile=32, runtime="openvino")
 
 

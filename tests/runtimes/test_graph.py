@@ -55,7 +55,7 @@ def test_wrong_tile(runtime: str, make_network: MakeNetwork) -> None:
     with pytest.raises(ModelError, match="multiples of 16"):
         opened(make_network(), runtime, tile=40)
     lying = make_network(tile=32).model_copy(update={"fixed_tile": False})
-    with pytest.raises(ModelError, match="--tile 32"):
+    with pytest.raises(ModelError, match="`--tile 32`"):
         opened(lying, runtime, tile=64)
 
 

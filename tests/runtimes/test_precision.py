@@ -61,7 +61,7 @@ def test_a_precision_that_is_asked_for_is_compared(
     assert bad.agreement < 0.99
     (warning,) = messages.warnings
     assert warning.startswith("precision bf16: ")
-    assert warning.endswith("--precision auto would use fp32")
+    assert warning.endswith("`--precision auto` would use fp32")
     assert messages.codes == ["precision-changes-map"]
     messages.clear()
     untold = open_session(with_program(make_network(2)), **options)

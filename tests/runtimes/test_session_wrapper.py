@@ -20,7 +20,7 @@ from geoseg.tasks.change.change_network import BothDates
 from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.tasks.flood.flood_network import WaterWithLayers
 from tests.sessions import Opaque
-from tests.tasks.flood.test_flood_network import LIMITS, known
+from tests.tasks.flood.network_bundles import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -87,7 +87,7 @@ def test_one_time_is_the_scene_s_and_several_are_asked_about(tmp_path: Path) -> 
         check(opened)
         assert opened.time == datetime(2023, 6, 1, 10, tzinfo=UTC)
     path = write_variables(tmp_path / "two.nc", bands(), times=2)
-    with pytest.raises(BandError, match=r"two\.nc:green: it holds 2 times.*--band NAME="):
+    with pytest.raises(BandError, match=r"two\.nc:green: it holds 2 times.*`--band NAME="):
         scene(path)
     chosen = {name: f'NETCDF:"{path}":{name}:2' for name in NAMES}
     with scene(path, bands=chosen) as opened:

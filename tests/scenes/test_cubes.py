@@ -251,7 +251,7 @@ def test_a_netcdf_of_another_kind_names_its_parts(tmp_path: Path) -> None:
         file.createDimension("x", 5)
         for name in ("one", "two"):
             file.createVariable(name, "f4", ("y", "x"))[:] = 1
-    with pytest.raises(BandError, match=r"of other\.nc:one, other\.nc:two .*--band NAME=NETCDF:.*:one"):
+    with pytest.raises(BandError, match=r"of other\.nc:one, other\.nc:two .*`--band NAME=NETCDF:.*:one"):
         scene(path)
 
 

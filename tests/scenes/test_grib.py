@@ -37,7 +37,7 @@ def test_grib_by_its_own_metadata(tmp_path: Path, edition: int, v_first: bool) -
     check(wind, 0.4, 9.1, 45.6)
     assert wind.source == "era5.grib, between 2023-05-06 10:00 UTC and 2023-05-06 11:00 UTC"
     for hour in (-3.1, 5.1, -24 * 365):
-        with pytest.raises(SceneError, match=r"era5\.grib holds 2023-05-06 10:00 to .*--wind") as caught:
+        with pytest.raises(SceneError, match=r"era5\.grib holds 2023-05-06 10:00 to .*`--wind`") as caught:
             read_wind(path, at(hour), 9.1, 45.6)
         assert caught.value.exit_code == 3
     with pytest.raises(SceneError, match="does not cover"):

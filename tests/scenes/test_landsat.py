@@ -215,7 +215,7 @@ def test_scanners_whose_bands_have_other_numbers_are_refused(tmp_path: Path) -> 
     for kind in ("txt", "json", "xml"):
         path = made.file(f"MTL.{kind}")
         path.write_text(path.read_text().replace("TM", "MSS"))
-    with pytest.raises(SceneError, match=r"Multispectral Scanner.*--band green="):
+    with pytest.raises(SceneError, match=r"Multispectral Scanner.*`--band green="):
         scene(made.folder)
 
 
@@ -236,7 +236,7 @@ def test_a_folder_of_two_sensors_is_refused_and_one_may_be_selected(tmp_path: Pa
         for label in ("B03", "B11", "SCL")
     ]
     with pytest.raises(
-        SceneError, match=rf"several sensors.*{L8}.* is landsat-8-l2.*T32TNR.*is sentinel-2-l2a.*--sensor"
+        SceneError, match=rf"several sensors.*{L8}.* is landsat-8-l2.*T32TNR.*is sentinel-2-l2a.*`--sensor`"
     ) as caught:
         scene(tmp_path / "both")
     assert caught.value.exit_code == 3

@@ -135,7 +135,7 @@ def test_imagery_is_no_map_of_classes(tmp_path: Path) -> None:
         path = str(write_raster(tmp_path / name, data))
         assert open_class_map(SceneSpec(paths=(path,)), legends(), asked=False) is None
     with pytest.raises(
-        SceneError, match="is not a raster of one band of integers, which --method classes requires"
+        SceneError, match="is not a raster of one band of integers, which `--method classes` requires"
     ):
         open_class_map(SceneSpec(paths=(str(tmp_path / "rgb.tif"),)), legends(), asked=True)
     decimals = open_class_map(SceneSpec(paths=(str(tmp_path / "heights.tif"),)), legends(), asked=True)

@@ -213,7 +213,7 @@ def test_a_layer_of_another_place_is_named(tmp_path: Path) -> None:
     with ExitStack() as stack:
         layers = open_layers({"coherence": str(far)}, (), (), stack)
         scene = open_layers({"height": str(here)}, (), (), stack)["height"]
-        with pytest.raises(SceneError, match=r"--layer coherence and .* cover no common ground"):
+        with pytest.raises(SceneError, match=r"`--layer coherence` and .* cover no common ground"):
             as_stack_layers(layers, scene)
         assert len(as_stack_layers({"height": scene}, scene)) == 1
 

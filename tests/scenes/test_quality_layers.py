@@ -13,25 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.errors import SceneReadError
 from geoseg.grid import Window
-from geoseg.scenes import Scene, open_scene
+from geoseg.scenes import Scene
 from geoseg.scenes.quality_layers import decoder
-from geoseg.spec import NOT_MAPPED, QualityFlag, SceneSpec
-from geoseg.spec.presets import quality_layers, sensors
-from tests.products.ground import EAST, NORTH, SIDE, Ground, write_raster
-from tests.products.quality import LAYOUTS, Layout, Says, conditions
-
-BY_KIND = {layout.kind: layout for layout in LAYOUTS}
-
-
-def opened(path: Path | str, *more: str, **said: object) -> Scene:
-    return open_scene(SceneSpec.model_validate({"paths": (str(path), *more), **said}), sensors())
-
-
-def valid(scene: Scene) -> NDArray[np.bool_]:
-    with scene:
-        return scene.read(scene.grid.window, scene.band_names).valid
+from geoseg.spec import NOT_MAPPED, QualityFlag
+from geoseg.spec.presets import quality_layers
+from tests.products.ground import SIDE, Ground, write_raster
+from tests.products.quality import BY_KIND, LAYOUTS, Layout, Says, conditions, opened, valid
 
 
 def hidden(says: Says) -> NDArray[np.bool_]:
@@ -242,121 +231,6 @@ def test_dilation_grows_clouds_but_not_what_has_no_data(dilate: int) -> None:
     expected = plain.copy()
     expected[40 - dilate : 80 + dilate, 20 - dilate : 60 + dilate] = True
     np.testing.assert_array_equal(grown, expected)
-
-
-def test_clouds_product_without_a_layer_is_refused(tmp_path: Path) -> None:
-    layout = BY_KIND["sentinel-2-scl"]
-    folder = layout.write(tmp_path, Ground(), conditions(()))
-    (folder / layout.layer).unlink()
-    with pytest.raises(SceneError, match="needs a quality layer"):
-        opened(folder, clouds="product")
-
-
-def test_a_damaged_layer_is_told(tmp_path: Path) -> None:
-    layout = BY_KIND["landsat-qa-pixel"]
-    folder = layout.write(tmp_path, Ground(), conditions(()))
-    (folder / layout.layer).write_bytes(b"II*\x00nothing")
-    with pytest.raises(SceneReadError, match="QA_PIXEL"):
-        opened(folder)
-
-
-@pytest.mark.parametrize("listed", ["", ":2", ":2,7-9", ":1-255"])
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
-def test_a_mask_raster_hides_its_values(listed: str, dtype: str, tmp_path: Path) -> None:
-    folder = BY_KIND["hls-fmask"].write(tmp_path, Ground(), conditions(()))
-    values = np.zeros((SIDE, SIDE), dtype)
-    values[10:20], values[30:40], values[50:60], values[70:80] = 1, 2, 8, 100
-    mask = write_raster(tmp_path / "mask.tif", values, pixel=30, nodata=100)
-    wanted = {"": (1, 2, 8), ":2": (2,), ":2,7-9": (2, 8), ":1-255": (1, 2, 8, 100)}[listed]
-    seen = valid(opened(folder, mask=f"{mask}{listed}"))
-    np.testing.assert_array_equal(seen, ~np.isin(values, wanted))
-
-
-@pytest.mark.parametrize("listed", ["", ":3"])
-@pytest.mark.parametrize(
-    ("values", "continuous"),
-    [
-        (np.random.default_rng(0).normal(-15, 3, (SIDE, SIDE)), True),
-        (np.random.default_rng(0).random((SIDE, SIDE)), True),
-        (np.tile(np.arange(SIDE) % 2, (SIDE, 1)), False),
-        (np.tile(np.clip(np.arange(SIDE) / 2 - 5, 0, 1), (SIDE, 1)), False),
-    ],
-    ids=["backscatter", "scores", "codes", "resampled"],
-)
-def test_a_mask_of_continuous_values_is_refused(
-    values: NDArray[np.float64], continuous: bool, listed: str, tmp_path: Path
-) -> None:
-    folder = BY_KIND["hls-fmask"].write(tmp_path, Ground(), conditions(()))
-    mask = write_raster(tmp_path / "mask.tif", values.astype(np.float32), pixel=30)
-    if not continuous:
-        opened(folder, mask=f"{mask}{listed}").close()
-        return
-    with pytest.raises(SceneError, match="are not codes of a mask"):
-        opened(folder, mask=f"{mask}{listed}")
-
-
-def test_a_mask_of_polygons_hides_their_inside(tmp_path: Path) -> None:
-    folder = BY_KIND["hls-fmask"].write(tmp_path, Ground(), conditions(()))
-    mask = tmp_path / "mask.geojson"
-    east, south = EAST + 30 * 100, NORTH - 30 * 50
-    ring = [[EAST, NORTH], [east, NORTH], [east, south], [EAST, south], [EAST, NORTH]]
-    mask.write_text(
-        json.dumps(
-            {
-                "type": "FeatureCollection",
-                "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}},
-                "features": [
-                    {
-                        "type": "Feature",
-                        "properties": {},
-                        "geometry": {"type": "Polygon", "coordinates": [ring]},
-                    }
-                ],
-            }
-        )
-    )
-    expected = np.ones((SIDE, SIDE), np.bool_)
-    expected[:50, :100] = False
-    np.testing.assert_array_equal(valid(opened(folder, mask=str(mask))), expected)
-
-
-@pytest.mark.parametrize("text", ["mask.tif:9-3", "mask.tif:1,-", "mask.tif:1-999999"])
-def test_mask_values_that_make_no_sense_are_refused(text: str, tmp_path: Path) -> None:
-    folder = BY_KIND["hls-fmask"].write(tmp_path, Ground(), conditions(()))
-    with pytest.raises((UsageError, SceneReadError)):
-        opened(folder, mask=str(tmp_path / text))
-
-
-GML = """<?xml version="1.0" encoding="UTF-8"?>
-<eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2" gml:id="m">
-<gml:boundedBy><gml:Envelope srsName="urn:ogc:def:crs:EPSG:8.7.1:32633"/></gml:boundedBy>
-<eop:maskMembers>{members}</eop:maskMembers></eop:Mask>"""
-MEMBER = """<eop:MaskFeature gml:id="{kind}.0"><eop:maskType codeSpace="x">{kind}</eop:maskType><eop:extentOf>
-<gml:Polygon gml:id="{kind}.0_P"><gml:exterior><gml:LinearRing>
-<gml:posList srsDimension="2">{ring}</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon>
-</eop:extentOf></eop:MaskFeature>"""
-
-
-def _square(row: int, col: int, size: int = 20, pixel: float = 10.0) -> str:
-    west, north = EAST + col * pixel, NORTH - row * pixel
-    east, south = west + size * pixel, north - size * pixel
-    return f"{west} {north} {east} {north} {east} {south} {west} {south} {west} {north}"
-
-
-@pytest.mark.parametrize("cloudy", [True, False])
-def test_polygons_of_older_level_1c_products_hide_clouds(cloudy: bool, tmp_path: Path) -> None:
-    layout = BY_KIND["sentinel-2-scl"]
-    folder = layout.write(tmp_path, Ground(), conditions(()))
-    (folder / layout.layer).unlink()
-    members = [
-        MEMBER.format(kind="OPAQUE", ring=_square(10, 10)),
-        MEMBER.format(kind="CIRRUS", ring=_square(50, 90)),
-    ]
-    (folder / "MSK_CLOUDS_B00.gml").write_text(GML.format(members="".join(members) if cloudy else ""))
-    expected = np.ones((SIDE, SIDE), np.bool_)
-    if cloudy:
-        expected[10:30, 10:30] = expected[50:70, 90:110] = False
-    np.testing.assert_array_equal(valid(opened(folder)), expected)
 
 
 def test_every_kind_of_layer_is_tried_here() -> None:

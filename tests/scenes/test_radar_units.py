@@ -95,7 +95,7 @@ def test_descriptions_tags_and_file_names_say(
 ) -> None:
     with scene(stack(tmp_path / name, Sentinel1(stored=stored), names, **options)) as opened:
         is_right(opened)
-        assert "to change this, use --sar-units" in told(opened)
+        assert "to change this, use `--sar-units`" in told(opened)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_one_kind_of_ground_is_enough(tmp_path: Path, kind: int, stored: Stored)
 def test_amplitude_without_a_word_of_it_is_taken_for_power_and_said(tmp_path: Path) -> None:
     path = stack(tmp_path / NAME, Sentinel1(stored="amplitude"))
     with scene(path) as opened:
-        assert "use --sar-units amplitude" in told(opened)
+        assert "use `--sar-units amplitude`" in told(opened)
     with scene(path, sar_units="amplitude") as opened:
         is_right(opened)
 
@@ -253,7 +253,7 @@ def test_whole_numbers_without_a_scale_are_bare_counts(tmp_path: Path, dtype: An
 @pytest.mark.parametrize("asked", ["power", "amplitude"])
 def test_units_that_values_rule_out_are_refused(tmp_path: Path, asked: str) -> None:
     path = hyp3(tmp_path, Sentinel1(stored="db"))
-    with pytest.raises(SceneError, match="is dB, but --sar-units is"), scene(path, sar_units=asked):
+    with pytest.raises(SceneError, match="is dB, but `--sar-units` is"), scene(path, sar_units=asked):
         pass
 
 

@@ -80,7 +80,7 @@ def test_values_that_contradict_the_baseline_win_and_that_is_told(
     with scene(LAYOUTS[layout](tmp_path, product)) as opened:
         assert found(opened) == (held, "warning")
         other = "harmonised" if held else "offset"
-        assert f"--sensor {SURFACE}-{other}" in said(opened, "warnings")[0]
+        assert f"`--sensor {SURFACE}-{other}`" in said(opened, "warnings")[0]
         is_ground(opened, product)
 
 

@@ -77,7 +77,7 @@ def test_bands_that_are_not_told(tmp_path: Path) -> None:
     named = (("U10", "gust"), ("u", "u"), ("speed", "direction"), ("u100", "v100"), ("ws10", "wd10"))
     for names, count in (*((pair, 2) for pair in named), ((), 3)):
         path = write_tif(tmp_path / "w.tif", names, count=count)
-        with pytest.raises(SceneError, match=r"described as U10.*--wind"):
+        with pytest.raises(SceneError, match=r"described as U10.*`--wind`"):
             read_wind(path, None, 9, 45.5)
     path = write_tif(tmp_path / "nowhere.tif", crs=None)
     with pytest.raises(SceneError, match="needs a CRS"):

@@ -105,7 +105,7 @@ def test_times_at_and_beyond_the_ends(tmp_path: Path) -> None:
     check(early, 0, 9, 45.5)
     assert "its wind is of 2023-05-06 10:00 UTC, 2.5 h after the scene" in early.warning
     for hour in (-3.1, 5.1, 48):
-        with pytest.raises(SceneError, match=r"holds 2023-05-06 10:00 to .* 12:00 UTC.*--wind") as caught:
+        with pytest.raises(SceneError, match=r"holds 2023-05-06 10:00 to .* 12:00 UTC.*`--wind`") as caught:
             read_wind(path, at(hour), 9, 45.5)
         assert caught.value.exit_code == 3
 
@@ -124,7 +124,7 @@ def test_steps_too_far_apart(tmp_path: Path) -> None:
 def test_time_not_known(tmp_path: Path) -> None:
     one = write_nc(tmp_path / "one.nc", hours=(1,))
     check(read_wind(one, None, 9, 45.5), 1, 9, 45.5)
-    with pytest.raises(SceneError, match=r"holds 3 times.*not known.*--wind"):
+    with pytest.raises(SceneError, match=r"holds 3 times.*not known.*`--wind`"):
         read_wind(write_nc(tmp_path / "three.nc"), None, 9, 45.5)
 
 
@@ -176,7 +176,7 @@ def test_a_file_is_opened_once_for_all_places(tmp_path: Path) -> None:
 
 def test_what_is_no_wind(tmp_path: Path) -> None:
     path = write_nc(tmp_path / "w.nc", fields={"u10": u_field})
-    with pytest.raises(SceneError, match=r"w\.nc has no variable v10.*--wind"):
+    with pytest.raises(SceneError, match=r"w\.nc has no variable v10.*`--wind`"):
         read_wind(path, at(0), 9, 45.5)
     path = write_nc(tmp_path / "t.nc", fields={"t2m": u_field, "sp": v_field})
     with pytest.raises(SceneError, match="no variable u10"):
@@ -184,7 +184,7 @@ def test_what_is_no_wind(tmp_path: Path) -> None:
     with pytest.raises(SceneReadError, match=r"missing\.nc"):
         read_wind(tmp_path / "missing.nc", at(0), 9, 45.5)
     (tmp_path / "text.nc").write_text("not netCDF")
-    with pytest.raises(SceneReadError, match=r"text\.nc.*--wind"):
+    with pytest.raises(SceneReadError, match=r"text\.nc.*`--wind`"):
         read_wind(tmp_path / "text.nc", at(0), 9, 45.5)
 
 

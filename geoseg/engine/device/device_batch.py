@@ -55,7 +55,7 @@ class Batch:
                 if self.size <= self._least:
                     raise DeviceMemoryError(
                         f"the device has too little memory for a batch of {self.size} tiles; give a smaller "
-                        "--tile, or --device cpu"
+                        "`--tile`, or `--device cpu`"
                     ) from error
             else:
                 done += step
@@ -89,7 +89,7 @@ def find_batch(run: Callable[[int], object], allowed: range, row: int, device: A
         except MEMORY_ERRORS as error:
             if not best:
                 raise DeviceMemoryError(
-                    f"{device}: too little memory for a batch of {size} tiles; give a smaller --tile"
+                    f"{device}: too little memory for a batch of {size} tiles; give a smaller `--tile`"
                 ) from error
             found = 0.0
         if best and found < rate * PAYS:

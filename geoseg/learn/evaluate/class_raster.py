@@ -68,7 +68,7 @@ class ClassRaster(Closing):
             suffix = "." + base_name(path).rpartition(".")[2].lower()
             if suffix in formats() and "does not exist" not in str(error):
                 raise SceneReadError(
-                    f"{path} has polygons; give the class raster that --raster OUT.tif writes"
+                    f"{path} has polygons; give the class raster that `--raster OUT.tif` writes"
                 ) from error
             raise
         try:
@@ -90,10 +90,10 @@ class ClassRaster(Closing):
         if raster.count != 1 or dtype.kind not in "iu":
             raise SceneError(
                 f"{self.path}: {raster.count} band(s) of {dtype} are not a class raster; give the file that "
-                "--raster writes"
+                "`--raster` writes"
             )
         if raster.scales[0] != 1 or raster.descriptions[0] == "score":
-            raise SceneError(f"{self.path} has scores, not classes; give the file that --raster writes")
+            raise SceneError(f"{self.path} has scores, not classes; give the file that `--raster` writes")
 
     def label(self, value: int) -> str:
         """Return the label of a class."""
@@ -127,7 +127,7 @@ class ClassRaster(Closing):
         if data.dtype.itemsize > 1 and bool((((data < 0) | (data >= NOT_OBSERVED)) & ~unobserved).any()):
             raise SceneError(
                 f"{self.path}, rows {window.row}-{window.stop_row - 1}: values outside 0..{NOT_OBSERVED - 1} "
-                "are not classes; give the file that --raster writes"
+                "are not classes; give the file that `--raster` writes"
             )
         classes: NDArray[np.uint16] = data.astype(np.uint16)
         classes[unobserved] = NOT_OBSERVED

@@ -162,7 +162,7 @@ def _warn(
         warn(
             LOG,
             "sample-not-of-this-map",
-            f"{sample}: the sample was not drawn from this map by geoseg evaluate sample ({reason}); "
+            f"{sample}: the sample was not drawn from this map by `geoseg evaluate sample` ({reason}); "
             "confidence intervals are valid only for a random sample within each mapped class",
         )
     few = [

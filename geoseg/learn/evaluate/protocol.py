@@ -128,13 +128,13 @@ def held_out(spec: TrainSpec, on: str) -> tuple[SampleWindow, ...]:
         UsageError: the role does not exist, or has no window.
     """
     if on not in ROLES:
-        raise UsageError(f"--on {on!r} is not one of {', '.join(ROLES)}")
+        raise UsageError(f"`--on {on}` is not one of {', '.join(ROLES)}")
     everything = sample_windows(find_samples(spec.data), spec.data)
     if on == "all":
         return everything
     windows = {str(role): windows for role, windows in split(everything, spec.split).items()}[on]
     if not windows:
-        raise UsageError(f"the split has no scenes for --on {on}; use --on val or --on all")
+        raise UsageError(f"the split has no scenes for `--on {on}`; use `--on val` or `--on all`")
     return windows
 
 
@@ -212,7 +212,7 @@ def few_shots(
     """
     training = split(sample_windows(find_samples(spec.data), spec.data), spec.split)["train"]
     if shots > len(training):
-        raise UsageError(f"--shots {shots}: the split has only {len(training)} training windows")
+        raise UsageError(f"`--shots {shots}`: the split has only {len(training)} training windows")
     drawn = np.random.default_rng(spec.split.seed).choice(len(training), shots, replace=False)
     chosen = [training[int(index)] for index in sorted(drawn)]
     scenes = _train_and_evaluate(spec, chosen, windows, folder / f"shots-{shots}", progress)

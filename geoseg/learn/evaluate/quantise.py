@@ -92,7 +92,7 @@ def quantise(
         OutputError: the bundle exists, is the source itself, or cannot be written.
     """
     if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle} exists; use --overwrite to replace it")
+        raise OutputError(f"{bundle} exists; use `--overwrite` to replace it")
     model = find_model(str(source))
     if check_work(model.weights):
         raise ModelError(

@@ -31,7 +31,7 @@ def record(bundle: str, results: Sequence[SubjectAccuracy], spec: TrainSpec, pro
     first, rivals = results[0], [result for result in results[1:] if result.subject.model is None]
     model = find_model(bundle)
     if model.source != "bundle":
-        raise UsageError(f"--record: {bundle} is not a bundle; give the folder of a bundle")
+        raise UsageError(f"`--record`: {bundle} is not a bundle; give the folder of a bundle")
     added = scored_set(
         first,
         rivals,
@@ -46,7 +46,7 @@ def record(bundle: str, results: Sequence[SubjectAccuracy], spec: TrainSpec, pro
     folder = model.weights.parent
     updated = model.model_copy(update={"evidence": evidence, "temperature": temperature})
     write_bundle(folder, updated, architecture=architecture_of(model))
-    use = f"used with --model only: {updated.objection}" if updated.objection else "used by default"
+    use = f"used with `--model` only: {updated.objection}" if updated.objection else "used by default"
     note(LOG, f"recorded in {folder / DESCRIPTION}: temperature {temperature:g}; {use}")
 
 

@@ -137,5 +137,5 @@ def _require_column(path: Path, column: str, names: Sequence[str]) -> None:
     if column not in names:
         raise SceneError(
             f"{path}: the column {column!r} is missing; columns are {', '.join(names) or 'none'}; use "
-            f"--column NAME"
+            f"`--column NAME`"
         )

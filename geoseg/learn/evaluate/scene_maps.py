@@ -130,7 +130,7 @@ def map_sample(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) 
             map_segments(SegmentSpec(scene=scene, run=run, model=subject.model, layer=layers))
         else:
             raise UsageError(
-                f"task {spec.task}: only networks for one date can be evaluated; give one with --model"
+                f"task {spec.task}: only networks for one date can be evaluated; give one with `--model`"
             )
     run.output.unlink()
 

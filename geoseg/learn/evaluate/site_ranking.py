@@ -61,10 +61,10 @@ def sites_of(spec: SceneTrainSpec, role: str) -> tuple[Site, ...]:
         SceneError: the sites cannot be read.
     """
     if role not in ROLES:
-        raise UsageError(f"--on {role!r} is not one of {', '.join(ROLES)}")
+        raise UsageError(f"`--on {role}` is not one of {', '.join(ROLES)}")
     sites = by_role(find_sites(spec.data, spec.sensors, spec.classes), role)
     if not sites:
-        raise UsageError(f"the table has no sites for --on {role}; use --on val or --on all")
+        raise UsageError(f"the table has no sites for `--on {role}`; use `--on val` or `--on all`")
     return sites
 
 

@@ -45,15 +45,17 @@ def method_subject(text: str, task: str = "flood") -> Subject:
     if name not in known:
         what = "change" if change else "water"
         raise UsageError(f"unknown {what} method {name!r}; methods are {', '.join(known)}")
-    allowed = {f"--{option}": option for option in (CHANGE_OPTIONS if change else OPTIONS)}
+    allowed = CHANGE_OPTIONS if change else OPTIONS
     options = {"method": name}
-    for option, value in zip(words[::2], words[1::2], strict=False):
-        if option not in allowed:
-            raise UsageError(f"--method {text!r}: {option} is not one of {', '.join(allowed)}")
-        options[allowed[option]] = value
+    for word, value in zip(words[::2], words[1::2], strict=False):
+        option = word.removeprefix("--")
+        if option == word or option not in allowed:
+            listed = ", ".join(f"`--{option}`" for option in allowed)
+            raise UsageError(f"`--method {text!r}`: `{word}` is not one of {listed}")
+        options[option] = value
     if len(words) % 2:
-        raise UsageError(f"--method {text!r}: {words[-1]} has no value")
+        raise UsageError(f"`--method {text!r}`: `{words[-1]}` has no value")
     kind, scenes = (ChangeSpec, ("before", "after")) if change else (FloodSpec, ("scene",))
     placeholders = dict.fromkeys((*scenes, "output"), "-")
-    from_options(kind, {**placeholders, **options}, lambda option: f"--method {text!r}: --{option}")
+    from_options(kind, {**placeholders, **options}, lambda option: f"`--method {text!r}`: `--{option}`")
     return Subject(name=text, options=options)

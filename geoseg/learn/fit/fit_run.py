@@ -123,7 +123,7 @@ def _check_outputs(spec: FitSpec) -> None:
     """Raise where the bundle or another output may not be written, before any work."""
     check_writable([path for path in _doubt_outputs(spec) if path is not None], spec.overwrite)
     if spec.output.exists() and not spec.overwrite:
-        raise OutputError(f"{spec.output} exists; use --overwrite to replace it")
+        raise OutputError(f"{spec.output} exists; use `--overwrite` to replace it")
     if not re.match(NAME, spec.output.name):
         raise UsageError(
             f"the folder {spec.output.name!r} is the name of the model, which is not valid; use three or "
@@ -140,8 +140,8 @@ def _used_set(spec: FitSpec, scores: Sequence[SetScore]) -> SetScore:
         if set(item.groups) == asked:
             return item
     raise UsageError(
-        f"--features {spec.features}: there are {', '.join(item.name for item in scores)} "
-        "(indices need optical bands, an embedding needs --encoder)"
+        f"`--features {spec.features}`: there are {', '.join(item.name for item in scores)} "
+        "(indices need optical bands, an embedding needs `--encoder`)"
     )
 
 

@@ -212,7 +212,7 @@ def _report_left_out(files: Sequence[LabelFile], inside: NDArray[np.intp], used:
     if not len(left):
         raise SceneError(
             f"{', '.join(str(file.path) for file in files)}: no label lies on an observed pixel "
-            f"({', '.join(reasons)}); check nodata and masks (--clouds none trains on masked pixels)"
+            f"({', '.join(reasons)}); check nodata and masks (`--clouds none` trains on masked pixels)"
         )
     if reasons:
         warn(LOG, "labels-left-out", f"{number} labels: {', '.join(reasons)}; they are not used")
@@ -233,7 +233,7 @@ def _require_places(
         raise SceneError(
             f"{where}: fewer than two places of {', '.join(few[:6])}: the score leaves places out, and "
             f"labels within {size:.3g} m of each other are one place; label each class at two places or more "
-            "that are farther apart, or give a smaller --place-size"
+            "that are farther apart, or give a smaller `--place-size`"
         )
 
 
@@ -243,7 +243,7 @@ def _encoder(
     """Return the encoder of `--encoder`; None without one."""
     if spec.encoder is None:
         if spec.weights != "auto":
-            raise UsageError("--weights are those of an encoder; add --encoder NAME")
+            raise UsageError("`--weights` are those of an encoder; add `--encoder NAME`")
         return None
     first = scenes[0].scene
     known = described_encoder(spec.encoder)
@@ -255,7 +255,7 @@ def _encoder(
     if model.units != inputs.units:
         raise ModelError(
             f"encoder {spec.encoder} reads {model.units}, and the scenes have {inputs.units}: name the "
-            "sensor with --sensor, or fit without an encoder"
+            "sensor with `--sensor`, or fit without an encoder"
         )
     opened = open_session(model, device="cpu", precision="fp32", tile=model.tile)
     stack.callback(opened.session.close)

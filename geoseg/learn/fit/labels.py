@@ -120,7 +120,7 @@ def classes_of(files: Sequence[LabelFile]) -> tuple[tuple[ClassSpec, ...], int |
     if len(names) > MOST_CLASSES:
         raise SceneError(
             f"{where}: the class column has {len(names)} different values, which are not classes; "
-            "name the right column with --class-column"
+            "name the right column with `--class-column`"
         )
     numbers = [name for name in names if isinstance(name, int)]
     if numbers and len(numbers) < len(names):
@@ -220,10 +220,10 @@ def _column(path: Path, named: str | None, kinds: dict[str, str]) -> str:
         if name.lower() not in COUNTERS and (kind == "object" or kind.startswith(("int", "uint")))
     ]
     if len(possible) == 1:
-        note(LOG, f"{path}: column {possible[0]} is used as the class (--class-column names another)")
+        note(LOG, f"{path}: column {possible[0]} is used as the class (`--class-column` names another)")
         return possible[0]
     raise SceneError(
-        f"{path}: which column is the class is not clear (columns: {listed}); name it with --class-column"
+        f"{path}: which column is the class is not clear (columns: {listed}); name it with `--class-column`"
     )
 
 

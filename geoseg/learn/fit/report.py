@@ -96,7 +96,7 @@ def verdict(
             it; None: there is no encoder.
         named: whether the user named the set.
     """
-    why = "as --features says" if named else "the best score" if len(sets) > 1 else "the only features"
+    why = "as `--features` says" if named else "the best score" if len(sets) > 1 else "the only features"
     if not named and used.score < max(item.score for item in sets) - CLEAR:
         why = "since the embedding gains less than the standard error of its gain"
     text = f"used: {used.name}, {why} (IoU {used.score:.3f})"

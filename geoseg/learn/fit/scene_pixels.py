@@ -106,7 +106,7 @@ def common_bands(scenes: Sequence[Scene]) -> tuple[tuple[str, ...], Units]:
         listed = "; ".join(f"{scene.name}: {', '.join(scene.band_names)}" for scene in scenes[:4])
         raise SceneError(
             f"the scenes have no band in common with the same unit ({listed}); each argument is a scene of "
-            "its own: give the folder that holds the files of a scene, or name its --sensor"
+            "its own: give the folder that holds the files of a scene, or name its `--sensor`"
         )
     unit = single.most_common(1)[0][0]
     used = tuple(name for name in shared if units[name] == {unit})
@@ -145,7 +145,7 @@ def read_values(scene: Scene, pixels: LabelPixels) -> NDArray[np.float32]:
 
 
 def by_cell(pixels: LabelPixels, side: int) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
-    """Return the pixels of each square of a lattice, in row order: (row, column) of the square, positions."""
+    """Return the pixels of each cell of a square grid, in row order: (row, column) of the cell, positions."""
     return by_place(pixels.rows // side, pixels.cols // side)
 
 

@@ -68,7 +68,7 @@ def _few(
     roles = split(everything, spec.split)
     if not roles["test"]:
         raise UsageError(
-            f"{spec.name}: few images need split.test, and no sample is assigned to it; --images 0 "
+            f"{spec.name}: few images need split.test, and no sample is assigned to it; `--images 0` "
             "leaves out regions alone"
         )
     jobs = []
@@ -101,6 +101,6 @@ def draw_images(places: Sequence[SampleWindow], number: int, seed: int) -> tuple
     """
     ids = list(dict.fromkeys(place.sample.id for place in places))
     if number > len(ids):
-        raise UsageError(f"--images {number}: the train part has only {len(ids)} images; name fewer")
+        raise UsageError(f"`--images {number}`: the train part has only {len(ids)} images; name fewer")
     drawn = {ids[index] for index in np.random.default_rng(seed).permutation(len(ids))[:number]}
     return tuple(place for place in places if place.sample.id in drawn)

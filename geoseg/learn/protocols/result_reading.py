@@ -168,7 +168,7 @@ def _once(read: Sequence[_Read], path: Path) -> list[ResultRow]:
         warn(
             LOG,
             "results-repeated",
-            f"{path}: lines {_some(other)} have the seed of another line, and another score; all are counted",
+            f"{path}: lines {_some(other)} repeat the seed of another line with a different score; all count",
         )
     return kept
 

@@ -118,9 +118,11 @@ def opened_image(path: Path, image: ImageSpec) -> Iterator[Scene]:
             scene = stack.enter_context(open_scene(scene_spec(path, image), sensors()))
         except (BandError, SceneError) as error:
             # The bands of a config are given to the reader of scenes as options are.
-            if not str(error).startswith("--band "):
+            if not str(error).startswith("`--band "):
                 raise
-            raise type(error)(f"data.images: bands: {str(error).removeprefix('--band ')}") from error
+            raise type(error)(
+                f"data.images: bands: {str(error).removeprefix('`--band ').replace('`', '', 1)}"
+            ) from error
         yield scene
 
 

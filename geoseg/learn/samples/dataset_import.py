@@ -171,7 +171,9 @@ def _write(item: _Item, folder: Path, name: str, dataset: Any, options: ImportOp
     if image.ndim != 3:
         raise SceneError(f"{name}: image has {image.ndim} axes; it needs three: band, row, column")
     if len(image) != len(options.bands):
-        raise SceneError(f"{name}: images have {len(image)} bands, and --channels names {len(options.bands)}")
+        raise SceneError(
+            f"{name}: images have {len(image)} bands, and `--channels` names {len(options.bands)}"
+        )
     _save(folder / "image" / f"{name}.tif", image.astype(np.float32), item, options.bands)
     if "mask" not in sample:
         return {"labels": ";".join(_names(sample["label"], dataset))}

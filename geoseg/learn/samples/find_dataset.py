@@ -65,8 +65,8 @@ def _made(name: str, kind: Callable[..., Any], arguments: Mapping[str, object]) 
         raise
     except (TypeError, ValueError, AssertionError) as error:
         raise UsageError(
-            f"{name}: {error or 'the arguments do not fit'}; give them with --argument"
+            f"{name}: {error or 'the arguments do not fit'}; give them with `--argument`"
         ) from error
     except Exception as error:  # TorchGeo has exceptions of its own
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SceneReadError(f"{name}: {first}; set its folder with --argument root=FOLDER") from error
+        raise SceneReadError(f"{name}: {first}; set its folder with `--argument root=FOLDER`") from error

@@ -122,7 +122,7 @@ def find_sites(
     path = data.root / data.table
     if not path.is_file():
         raise SceneReadError(
-            f"{path}: the table of sites does not exist; check data.root, or set it with --data FOLDER"
+            f"{path}: the table of sites does not exist; check data.root, or set it with `--data FOLDER`"
         )
     found: dict[str, Site] = {}
     for number, row in enumerate(table_rows(path), start=1):
@@ -137,7 +137,7 @@ def find_sites(
         if not any(site.files[index] for site in sites):
             raise SceneError(
                 f"{data.root / image.files}: no site has an image of {image.name}; check data.root and the "
-                "pattern, set --data FOLDER, or remove the sensor from the config"
+                "pattern, set `--data FOLDER`, or remove the sensor from the config"
             )
     return sites
 

@@ -99,7 +99,7 @@ def _import(root: Path, parts: Sequence[str], folder: Path, progress: Progress, 
     """Write images and table; for the arguments see `import_meter_ml`."""
     rows: list[list[str]] = []
     if unknown := [part for part in parts if part.lower() not in ROLES]:
-        raise UsageError(f"meter-ml has no part {unknown[0]!r}: --splits takes train, val, test")
+        raise UsageError(f"meter-ml has no part {unknown[0]!r}: `--splits` takes train, val, test")
     for role in dict.fromkeys(ROLES[part.lower()] for part in parts):
         places = _folders(root / f"{role}_images")
         listed = list(islice(_listed(root, role), limit))
@@ -108,7 +108,7 @@ def _import(root: Path, parts: Sequence[str], folder: Path, progress: Progress, 
             if place is None:
                 raise SceneReadError(
                     f"{root / f'{role}_images'}: the folder {name} of a site is missing; unpack all "
-                    "archives, or leave the part out of --splits"
+                    "archives, or leave the part out of `--splits`"
                 )
             site = f"{role}-{name}"
             _write(folder / "sentinel-2" / f"{site}.tif", _sentinel2(place), (*TEN, *TWENTY))
@@ -138,8 +138,8 @@ def _listed(root: Path, role: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     path = next((root / name for name in names if (root / name).is_file()), root / names[0])
     if not path.is_file():
         raise SceneReadError(
-            f"{path} does not exist; set the folder of METER-ML with --argument root=FOLDER, or leave the "
-            "part out of --splits"
+            f"{path} does not exist; set the folder of METER-ML with `--argument root=FOLDER`, or leave the "
+            "part out of `--splits`"
         )
     for number, row in enumerate(table_rows(path, hint="give the tables of METER-ML"), start=1):
         if missing := [name for name in (FOLDER, TYPE) if name not in row]:

@@ -72,7 +72,7 @@ def find_samples(data: DataSpec) -> tuple[Sample, ...]:
     if not chosen:
         where = data.table or data.root / data.images[0].files
         raise SceneError(
-            f"{where}: no labelled image was found; check data.root, or set it with --data FOLDER"
+            f"{where}: no labelled image was found; check data.root, or set it with `--data FOLDER`"
         )
     chosen = [replace(s, doubtful=s.id in data.doubtful) for s in chosen]
     return tuple(sorted(chosen, key=lambda sample: natural(sample.id)))

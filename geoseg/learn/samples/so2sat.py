@@ -55,13 +55,13 @@ class So2Sat:
             raise RuntimeMissingError("So2Sat requires h5py; run pip install h5py") from error
         name = FILES.get(ROLES.get(split.lower(), ""))
         if name is None:
-            raise UsageError(f"so2sat has no part {split!r}: --splits takes {', '.join(FILES)}")
+            raise UsageError(f"so2sat has no part {split!r}: `--splits` takes {', '.join(FILES)}")
         path = Path(root) / name
         opened(path)
         if not path.is_file():
             raise SceneReadError(
                 f"{path} does not exist; So2Sat has the files {', '.join(FILES.values())}: unpack them, set "
-                "--argument root=FOLDER, or leave the part out of --splits"
+                "`--argument root=FOLDER`, or leave the part out of `--splits`"
             )
         with opening(path, "give a file of So2Sat LCZ42"):
             self._file: Any = h5py.File(path, "r")

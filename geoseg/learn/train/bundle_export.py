@@ -200,7 +200,7 @@ def is_half(network: nn.Module, weights: WeightsForm) -> bool:
     count = sum(weight.numel() for weight in network.parameters())
     half = weights == "fp16" or (weights == "auto" and count > FP16_PARAMETERS)
     if half and weights == "auto":
-        note(LOG, f"{count / 1e6:.0f} M weights are stored as float16; --to onnx-fp32 stores float32")
+        note(LOG, f"{count / 1e6:.0f} M weights are stored as float16; `--to onnx-fp32` stores float32")
     return half
 
 
@@ -213,7 +213,7 @@ def weights_mib(model: ModelSpec) -> float:
 def check_bundle(bundle: Path, *, overwrite: bool) -> None:
     """Raise OutputError where the bundle exists and must not be replaced, or its folder cannot be written."""
     if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle} exists; use --overwrite to replace it")
+        raise OutputError(f"{bundle} exists; use `--overwrite` to replace it")
     check_folder(bundle, next(part for part in (bundle, *bundle.resolve().parents) if part.exists()))
 
 
@@ -222,7 +222,7 @@ def check_parity(parity: float) -> None:
     if not parity <= MAX_DIFFERENCE:
         raise ModelError(
             f"scores of the exported graph differ from torch by {parity:.2g} (limit {MAX_DIFFERENCE:g}); "
-            "no bundle was written; if weights were stored as float16, use --to onnx-fp32"
+            "no bundle was written; if weights were stored as float16, use `--to onnx-fp32`"
         )
 
 

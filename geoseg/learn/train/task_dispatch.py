@@ -28,7 +28,7 @@ def train_any(
     """Train the network of a config; see `train` and `train_classifier`."""
     if isinstance(spec, SceneTrainSpec):
         if start is not None:
-            raise UsageError("--from is for segmentation networks; set network.pretrained of this config")
+            raise UsageError("`--from` is for segmentation networks; set network.pretrained of this config")
         return train_classifier(spec, folder, progress, resume=resume)
     return train(spec, folder, progress, resume=resume, start=start)
 
@@ -38,5 +38,7 @@ def export_any(folder: Path, bundle: Path, options: ExportOptions | None = None)
     if task_of(folder) != SCENE_CLASSIFICATION:
         return export(folder, bundle, options)
     if options is not None and options.program:
-        raise UsageError("--program is for segmentation networks; --runtime torch runs no scene classifiers")
+        raise UsageError(
+            "`--program` is for segmentation networks; `--runtime torch` runs no scene classifiers"
+        )
     return export_classifier(folder, bundle, options)

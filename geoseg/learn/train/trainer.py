@@ -69,7 +69,7 @@ def check_start(loop: PaceSpec, folder: Path, *, resume: bool) -> None:
         RuntimeMissingError: the requested accelerator is not available.
     """
     if resume and not (folder / CHECKPOINTS / f"{LAST}.ckpt").is_file():
-        how = "with --overwrite in place of --resume" if folder.exists() else "without --resume"
+        how = "with `--overwrite` in place of `--resume`" if folder.exists() else "without `--resume`"
         raise OutputError(f"{folder}: no checkpoint to resume from; start the training {how}")
     if loop.accelerator == "gpu" and not torch.cuda.is_available():
         raise RuntimeMissingError("loop.accelerator is gpu, but torch has no GPU; set it to auto or cpu")

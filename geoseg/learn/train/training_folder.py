@@ -40,7 +40,7 @@ def read_description(
         return kind.model_validate(table["spec"]), measured.validate_python(table["statistics"])
     except (KeyError, ValidationError) as error:
         raise SceneReadError(
-            f"{folder / DESCRIPTION}: not the description of a training; give a folder of geoseg train"
+            f"{folder / DESCRIPTION}: not the description of a training; give a folder of `geoseg train`"
         ) from error
 
 
@@ -60,10 +60,12 @@ def _described(folder: Path) -> dict[str, JsonValue]:
     try:
         return _TABLE.validate_json(path.read_bytes())
     except OSError as error:
-        raise SceneReadError(f"{folder}: {DESCRIPTION} is missing; give a folder of geoseg train") from error
+        raise SceneReadError(
+            f"{folder}: {DESCRIPTION} is missing; give a folder of `geoseg train`"
+        ) from error
     except ValidationError as error:
         raise SceneReadError(
-            f"{path}: not the description of a training; give a folder of geoseg train"
+            f"{path}: not the description of a training; give a folder of `geoseg train`"
         ) from error
 
 

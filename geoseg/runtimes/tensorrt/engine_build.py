@@ -101,7 +101,7 @@ def build(trt: TensorRT, plan: EnginePlan) -> bytes:
     if built is None:
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot build it in {plan.precision}: "
-            f"{_last(logger.errors)}; use --runtime onnxruntime"
+            f"{_last(logger.errors)}; use `--runtime onnxruntime`"
         )
     _write_timing_cache(plan.timing_cache, config)
     return bytes(memoryview(built))
@@ -129,7 +129,7 @@ def _parse(trt: TensorRT, plan: EnginePlan, network: Network, logger: Any) -> No
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot read it: "
             f"{_last([*logger.errors, *problems])}; "
-            "geoseg models check lists operators that it lacks; use --runtime onnxruntime"
+            "`geoseg models check` lists operators that it lacks; use `--runtime onnxruntime`"
         )
     if network.num_inputs != 1:
         names = ", ".join(network.get_input(index).name for index in range(network.num_inputs))
@@ -162,7 +162,9 @@ def _set_precision(trt: TensorRT, plan: EnginePlan, config: Config) -> Callable[
         return lambda: None
     name = FLAGS[plan.precision]
     if not hasattr(trt.BuilderFlag, name):
-        raise RuntimeMissingError(f"TensorRT {trt.__version__} has no {plan.precision}; use --precision auto")
+        raise RuntimeMissingError(
+            f"TensorRT {trt.__version__} has no {plan.precision}; use `--precision auto`"
+        )
     config.set_flag(getattr(trt.BuilderFlag, name))
     if plan.precision != "int8" or not hasattr(trt, "IInt8EntropyCalibrator2"):
         return lambda: None

@@ -155,4 +155,6 @@ def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) ->
 
 
 def _no_tiles(path: Path) -> str:
-    return f"{path}: the calibration of int8 needs tiles of a scene, and there are none; use --precision fp16"
+    return (
+        f"{path}: the calibration of int8 needs tiles of a scene, and there are none; use `--precision fp16`"
+    )

@@ -66,7 +66,7 @@ def step_down(path: Path, model: Any, opset: int) -> Any:
     from onnx import version_converter  # noqa: PLC0415 - optional
 
     failure = f"cannot be converted to opset {opset} for this version of TensorRT"
-    with loading(path, failure, "use TensorRT 10 or newer, or --runtime onnxruntime"):
+    with loading(path, failure, "use TensorRT 10 or newer, or `--runtime onnxruntime`"):
         converted = version_converter.convert_version(model, opset)
         for node in converted.graph.node:
             # The converter leaves this attribute of opset 18; it has no effect where axes are given.

@@ -82,7 +82,9 @@ class TensorRtGraph:
         self._engine: Any = engine
         run = engine.create_execution_context()
         if run is None:
-            raise DeviceMemoryError(f"{device}: too little memory for the engine; use a smaller --batch-size")
+            raise DeviceMemoryError(
+                f"{device}: too little memory for the engine; use a smaller `--batch-size`"
+            )
         self._run: Any = run
         self._copying, self._computing = Stream(), Stream()
         self._slots = [self._make_slot() for _ in range(SLOTS)]
@@ -237,4 +239,4 @@ class TensorRtGraph:
 
     def _enqueue(self, stream: int) -> None:
         if not self._run.execute_async_v3(stream):
-            raise ModelError("TensorRT could not run the engine; rebuild it, or use --runtime onnxruntime")
+            raise ModelError("TensorRT could not run the engine; rebuild it, or use `--runtime onnxruntime`")

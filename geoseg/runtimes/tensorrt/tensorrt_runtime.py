@@ -81,7 +81,7 @@ def load_with_record(request: LoadRequest) -> tuple[TensorRtGraph, EngineKey, di
     """Load as `load` does; also return the key and the record of the engine."""
     if request.device == "cpu":
         raise RuntimeMissingError(
-            "tensorrt runs on CUDA devices only; use --runtime openvino or onnxruntime for the CPU"
+            "tensorrt runs on CUDA devices only; use `--runtime openvino` or onnxruntime for the CPU"
         )
     spec, precision = request.spec, request.precision
     trt = import_tensorrt()
@@ -90,7 +90,7 @@ def load_with_record(request: LoadRequest) -> tuple[TensorRtGraph, EngineKey, di
     if precision not in precisions(trt, gpu.capability):
         has = ", ".join(precisions(trt, gpu.capability))
         raise RuntimeMissingError(
-            f"TensorRT {trt.__version__} has no {precision} on {gpu.text}, only {has}; use --precision auto"
+            f"TensorRT {trt.__version__} has no {precision} on {gpu.text}, only {has}; use `--precision auto`"
         )
     fixed = spec.fixed_batch
     batch = fixed or request.batch
@@ -155,7 +155,8 @@ def _graph(
     planes = (ports.output.shape or (None, None))[1]
     if planes is None:
         raise ModelError(
-            f"{spec.weights}: TensorRT does not state the number of output planes; use --runtime onnxruntime"
+            f"{spec.weights}: TensorRT does not state the number of output planes; use "
+            "`--runtime onnxruntime`"
         )
     return TensorRtGraph(
         engine,

@@ -84,7 +84,7 @@ def _as_float(module: Any) -> None:
 @contextmanager
 def _translated(device: str, what: str) -> Iterator[None]:
     """Raise errors of geoseg for errors of torch; too little memory is an error of its own."""
-    with loading("torch", f"cannot {what}", "use --runtime onnxruntime"):
+    with loading("torch", f"cannot {what}", "use `--runtime onnxruntime`"):
         try:
             yield
         except Exception as error:

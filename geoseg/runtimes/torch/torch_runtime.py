@@ -48,7 +48,7 @@ def _why_no_cuda(torch: Any) -> tuple[str, str]:
     if torch.cuda.is_available():
         return "", ""
     if torch.version.cuda is None:
-        return f"torch {torch.__version__} is built for the CPU only", "pip install --force-reinstall torch"
+        return f"torch {torch.__version__} is built for the CPU only", "`pip install --force-reinstall torch`"
     why = cuda.why_none()
     if why:
         return why, "nvidia-smi"
@@ -73,7 +73,7 @@ def load(request: LoadRequest) -> DeviceGraph:
         raise RuntimeMissingError(f"{NAME} {available.why_not}: {available.remedy}")
     if device != "cpu" and not available.has_cuda:
         raise RuntimeMissingError(
-            f"{device}: {available.why_no_cuda}: {available.cuda_remedy}; or use --device cpu"
+            f"{device}: {available.why_no_cuda}: {available.cuda_remedy}; or use `--device cpu`"
         )
     if device == "cuda":
         device = "cuda:0"
@@ -82,7 +82,7 @@ def load(request: LoadRequest) -> DeviceGraph:
     if precision not in available.precisions_on(device):
         has = ", ".join(available.precisions_on(device))
         raise RuntimeMissingError(
-            f"torch has no {precision} on {device} (it has {has}); use --precision auto"
+            f"torch has no {precision} on {device} (it has {has}); use `--precision auto`"
         )
     path = trusted_program(spec)
     from geoseg.runtimes.torch.torch_graph import TorchGraph, read_program  # noqa: PLC0415 - imports torch

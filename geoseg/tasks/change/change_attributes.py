@@ -166,7 +166,7 @@ def extras(spec: ChangeSpec, attributes: ChangeAttributes) -> Extras:
     files = {}
     if spec.matrix is not None:
         if attributes.counter is None or not transitions.has_classes:
-            raise UsageError("--matrix needs classes on both dates, and this map has none")
+            raise UsageError("`--matrix` needs classes on both dates, and this map has none")
         files = {spec.matrix: attributes.matrix_csv}
     return Extras(
         schema=attributes.schema,

@@ -79,7 +79,7 @@ def _recipe(spec: ChangeSpec, stack: ExitStack, progress: Progress, *, dry_run: 
     model = find_model(spec.model) if spec.model is not None else None
     if model is not None and spec.method != "auto":
         raise UsageError(
-            f"--method {spec.method} and --model {spec.model} exclude each other: give one of them"
+            f"`--method {spec.method}` and `--model {spec.model}` exclude each other: give one of them"
         )
     maps = open_class_maps(spec, stack)
     if maps is not None:
@@ -190,7 +190,7 @@ def _fitted(
             LOG,
             "change-may-be-missed",
             f"{evident.text} ({fitted.method.name}): where much of a scene changes, change is treated as "
-            f"usual. Compare with other methods (--method {others}), or set --threshold",
+            f"usual. Compare with other methods (`--method {others}`), or set `--threshold`",
         )
     return fitted
 
@@ -203,15 +203,15 @@ def _with_layers(spec: ChangeSpec, comparison: Comparison) -> Comparison:
         warn(
             LOG,
             "layer-not-used",
-            f"--layer {', '.join(alone)}: not used: methods compare layers that are given for both dates "
-            f"(--layer NAME=PATH and --layer {AFTER}:NAME=PATH)",
+            f"`--layer {', '.join(alone)}`: not used: methods compare layers that are given for both dates "
+            f"(`--layer NAME=PATH` and `--layer {AFTER}:NAME=PATH`)",
         )
     if both and not comparison.method.takes_layers:
         others = ", ".join(item.name for item in change_methods().values() if item.takes_layers)
         warn(
             LOG,
             "layer-not-used",
-            f"--layer {', '.join(both)}: {comparison.method.name} compares bands only; not used. "
+            f"`--layer {', '.join(both)}`: {comparison.method.name} compares bands only; not used. "
             f"Methods that compare layers: {others}",
         )
         return comparison

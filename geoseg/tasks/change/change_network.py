@@ -48,12 +48,10 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
 def _other_command(model: ModelSpec, prefixes: Sequence[str]) -> str:
     """Return the message that a network of several dates is one of another command."""
     if BEFORE in prefixes:
-        return f"{model.name} maps flood from two dates: use geoseg flood SCENE --before SCENE"
+        return f"{model.name} maps flood from two dates: use `geoseg flood SCENE --before SCENE`"
     command = "flood" if model.task == "flood" else "segment"
-    scenes = " ".join(["SCENE"] * len(prefixes))
-    return (
-        f"{model.name} maps one state from {len(prefixes)} dates: use geoseg {command} {scenes} --model MODEL"
-    )
+    usage = f"`geoseg {command} {' '.join(['SCENE'] * len(prefixes))} --model MODEL`"
+    return f"{model.name} maps one state from {len(prefixes)} dates: use {usage}"
 
 
 class BothDates(SessionWrapper):
@@ -146,8 +144,8 @@ def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Score both dates at once."""
     if spec.table is not None or spec.matrix is not None:
         raise UsageError(
-            f"{model.name} maps where there is change, without classes before and after: --rules and "
-            "--matrix need a network of one date or a method"
+            f"{model.name} maps where there is change, without classes before and after: `--rules` and "
+            "`--matrix` need a network of one date or a method"
         )
     bands = tuple(band.name for band in model.bands)
     plain = tuple(name for name in bands if ":" not in name)
@@ -185,7 +183,7 @@ def _bands_and_layers(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...]
     if missing or not own:
         raise BandError(
             f"the network needs {', '.join(bands)} on both dates; {', '.join(missing) or 'all'} is missing: "
-            "name it with --band NAME=PATH or --sensor, or give a layer with --layer NAME=PATH"
+            "name it with `--band NAME=PATH` or `--sensor`, or give a layer with `--layer NAME=PATH`"
         )
     return own, [name for name in bands if name not in own]
 

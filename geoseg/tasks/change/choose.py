@@ -81,7 +81,7 @@ def check_method(name: str) -> None:
     """Raise UsageError where there is no such `--method`."""
     known = ("auto", CLASSES, *change_methods())
     if name not in known:
-        raise UsageError(f"--method {name!r}: there is no such method; there are {', '.join(known)}")
+        raise UsageError(f"`--method {name}`: there is no such method; there are {', '.join(known)}")
 
 
 def default_method(kind: SensorKind) -> ChangeMethod:
@@ -120,7 +120,7 @@ def choose(
         )
     if method.needs.units and not units <= method.needs.units:
         raise SceneError(
-            "backscatter without a unit cannot be compared: give --sar-units db, power or amplitude"
+            "backscatter without a unit cannot be compared: give `--sar-units db`, power or amplitude"
             if sar
             else f"{method.name} compares {', '.join(sorted(method.needs.units))}, and these bands are "
             f"{', '.join(sorted(units))}"
@@ -169,7 +169,7 @@ def _check(spec: ChangeSpec, method: ChangeMethod, kind: SensorKind, shared: Seq
     if spec.thresholding != "auto" and spec.thresholding not in method.thresholding:
         others = ", ".join(item.name for item in known if spec.thresholding in item.thresholding)
         raise UsageError(
-            f"--thresholding {spec.thresholding} can be used with {others}, not with {method.name}"
+            f"`--thresholding {spec.thresholding}` can be used with {others}, not with {method.name}"
         )
     missing = [band for band in method.bands if band not in shared]
     if missing:
@@ -193,10 +193,10 @@ def _polarisation(spec: ChangeSpec, shared: Sequence[str]) -> str:
     there = [band for band in POLARISATIONS if band in shared]
     if not there:
         raise BandError(
-            f"the dates share no polarisation, only {', '.join(shared)}: name it with --band vv=PATH"
+            f"the dates share no polarisation, only {', '.join(shared)}: name it with `--band vv=PATH`"
         )
     if spec.polarisation == "auto":
         return there[0]
     if spec.polarisation not in there:
-        raise BandError(f"--polarisation {spec.polarisation}: both dates have {', '.join(there)}")
+        raise BandError(f"`--polarisation {spec.polarisation}`: both dates have {', '.join(there)}")
     return spec.polarisation

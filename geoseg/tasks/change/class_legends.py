@@ -33,16 +33,6 @@ Names = Mapping[int, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JointLegend:
-    """The classes of two maps."""
-
-    classes: tuple[ClassSpec, ...]
-    """K classes, ascending by value: the codes of the first map, further ones of the second."""
-    positions: tuple[dict[int, int], dict[int, int]]
-    """For each map: observed codes, with their positions among the classes."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Classes:
     """A map with its classes."""
 
@@ -55,13 +45,17 @@ class _Classes:
 
 def join_legends(
     maps: tuple[ClassMap, ClassMap], counts: tuple[CodeCounts, CodeCounts], further: Sequence[ClassSpec]
-) -> JointLegend:
+) -> tuple[tuple[ClassSpec, ...], tuple[dict[int, int], dict[int, int]]]:
     """Return the classes of two maps as one list.
 
     Args:
         maps: the earlier one first.
         counts: of the codes of each, on one grid.
         further: classes of a transition table, for maps without names.
+
+    Returns:
+        K classes, ascending by value: the codes of the first map, further ones of the second. For each map:
+        observed codes, with their positions among the classes.
 
     Raises:
         SceneError: the maps have different legends, or too many classes.
@@ -82,16 +76,15 @@ def join_legends(
     _check_codes(codes, maps[0])
     ordered = sorted(codes)
     at = {code: position for position, code in enumerate(ordered)}
-    return JointLegend(
-        classes=tuple(
-            ClassSpec(value=code, label=names.get(code, f"class {code}"), colour=_colour(code, maps, further))
-            for code in ordered
-        ),
-        positions=(
-            {code: at[code] for code in first.codes},
-            {code: at[moved.get(code, code)] for code in second.codes},
-        ),
+    classes = tuple(
+        ClassSpec(value=code, label=names.get(code, f"class {code}"), colour=_colour(code, maps, further))
+        for code in ordered
     )
+    positions = (
+        {code: at[code] for code in first.codes},
+        {code: at[moved.get(code, code)] for code in second.codes},
+    )
+    return classes, positions
 
 
 def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) -> _Classes:
@@ -248,7 +241,7 @@ def _check_codes(codes: set[int], item: ClassMap) -> None:
     if len(codes) > MOST_CLASSES:
         raise SceneError(
             f"{item.name}: {len(codes)} classes; pairs of up to {MOST_CLASSES} can be mapped. Group them "
-            "first (gdal_calc.py), or cut the area (--bbox, --aoi)"
+            "first (gdal_calc.py), or cut the area (`--bbox`, `--aoi`)"
         )
 
 

@@ -64,14 +64,14 @@ def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
         raise SceneError(
             f"{before.name} and {after.name} have no observed pixel in common: are they of the same place?"
         )
-    joint = join_legends((before, after), counts, table.classes if table else ())
-    transitions = transitions_between(joint.classes, table, some=True)
-    first = ClassPositions(before.scene, joint.positions[0])
-    second = ClassPositions(maps[1].scene, joint.positions[1])
+    classes, positions = join_legends((before, after), counts, table.classes if table else ())
+    transitions = transitions_between(classes, table, some=True)
+    first = ClassPositions(before.scene, positions[0])
+    second = ClassPositions(maps[1].scene, positions[1])
     source = Stack(first, [StackLayer(source=second, prefix=AFTER)])
-    counter = Counter(source.grid, len(joint.classes) ** 2)
+    counter = Counter(source.grid, len(classes) ** 2)
     attributes = ChangeAttributes(transitions=transitions, dates=dates, counter=counter)
-    colours = np.array([rgb(item.colour) for item in joint.classes], np.float32) / np.float32(255)
+    colours = np.array([rgb(item.colour) for item in classes], np.float32) / np.float32(255)
     return Recipe(
         task="change",
         layer=task("change").layer,
@@ -141,7 +141,7 @@ def _warn_of_unused_options(spec: ChangeSpec) -> None:
         warn(
             LOG,
             "options-not-used",
-            f"{', '.join(f'--{name}' for name in unused)}: not used between class maps",
+            f"{', '.join(f'`--{name}`' for name in unused)}: not used between class maps",
         )
 
 

@@ -87,7 +87,7 @@ def _fit_method(
     elif spec.normalise in {"irmad", "histogram"}:
         note(
             LOG,
-            f"--normalise {spec.normalise} has no effect: {comparison.method.name} does not depend on it",
+            f"`--normalise {spec.normalise}` has no effect: {comparison.method.name} does not depend on it",
         )
 
     sample = FitSample(
@@ -134,7 +134,7 @@ def _normalisation(
         gains = ", ".join(f"{gain:.3g}" for gain in lines.gains)
         return Unchanged(
             description="no normalisation: lines through the pixels that changed least have gains "
-            f"{gains}, which are not plausible between two dates of reflectance (--normalise irmad applies "
+            f"{gains}, which are not plausible between two dates of reflectance (`--normalise irmad` applies "
             "them)"
         )
     return lines

@@ -42,7 +42,7 @@ def open_class_maps(spec: ChangeSpec, stack: ExitStack) -> Maps | None:
     if not certain:
         return None
     if spec.model is not None or spec.method not in {"auto", CLASSES}:
-        option = f"--model {spec.model}" if spec.model is not None else f"--method {spec.method}"
+        option = f"`--model {spec.model}`" if spec.model is not None else f"`--method {spec.method}`"
         if len(opened) > 1:
             raise UsageError(
                 f"{option} compares scenes, and {opened[0].name} and {opened[1].name} are class maps: "
@@ -53,7 +53,7 @@ def open_class_maps(spec: ChangeSpec, stack: ExitStack) -> Maps | None:
         scene = (spec.after if dates[1] is None else spec.before).paths[0]
         raise SceneError(
             f"{certain[0].name} is a class map and {scene} is a scene: give two class maps (map "
-            "the scene first, geoseg segment --model), or two scenes"
+            "the scene first, `geoseg segment --model`), or two scenes"
         )
     if len(certain) < 2:
         _check_doubtful(certain[0], next(item for item in opened if item is not certain[0]))
@@ -67,7 +67,7 @@ def maps_hint(spec: ChangeSpec) -> str:
     for item in dates:
         if item is not None:
             item.scene.close()
-    return f"; if both are class maps, give --method {CLASSES}" if all(dates) else ""
+    return f"; if both are class maps, give `--method {CLASSES}`" if all(dates) else ""
 
 
 def _check_doubtful(sure: ClassMap, doubtful: ClassMap) -> None:
@@ -86,6 +86,6 @@ def _check_doubtful(sure: ClassMap, doubtful: ClassMap) -> None:
         raise SceneError(
             f"{sure.name} is a class map; {doubtful.name} names no classes and has values that "
             f"are no classes of {sure.name}, such as {strange[0]:g}: if it is a class map too, give "
-            f"--method {CLASSES}"
+            f"`--method {CLASSES}`"
         )
     note(LOG, f"{doubtful.name} is used as a class map: its values are classes of {sure.name}")

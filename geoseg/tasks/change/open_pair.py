@@ -56,7 +56,7 @@ def open_pair(
     if not pair.shared:
         raise BandError(
             f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
-            f"{', '.join(after.band_names)}: no band is in both; name them with --band and --sensor"
+            f"{', '.join(after.band_names)}: no band is in both; name them with `--band` and `--sensor`"
         )
     for item in (before, after):
         view = item.select(pair.shared)
@@ -68,7 +68,7 @@ def open_pair(
             LOG,
             "units-differ",
             f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
-            "they are compared after radiometric normalisation only. Name the sensor with --sensor",
+            "they are compared after radiometric normalisation only. Name the sensor with `--sensor`",
         )
     warn_of_order(dates(spec, pair))
     return pair

@@ -68,7 +68,7 @@ def with_classes(
             "classes-without-reflectance",
             "the values are not reflectance: classes are found by normalised indices alone, whose thresholds "
             f"are for reflectance. Use from and to as hints"
-            f"{'' if sensors_known else ', or name the sensor with --sensor'}",
+            f"{'' if sensors_known else ', or name the sensor with `--sensor`'}",
         )
     needed = {known[name] for name in _bands_of(usable)}
     added = [name for name in pair.shared if name in needed and name not in comparison.bands]
@@ -127,7 +127,7 @@ def transitions_of(spec: ChangeSpec, comparison: Comparison, land: SpectralSpec 
     directions = method.directions
     if land is None:
         if spec.table is not None:
-            raise UsageError("--rules needs classes on both dates, and this pair has none: give --model")
+            raise UsageError("`--rules` needs classes on both dates, and this pair has none: give `--model`")
         return Transitions(classes=(NOTHING,), directions=directions or task("change").classes[1:2])
     name = LAND_TABLE if spec.rules is None and spec.spectral == LAND else spec.table
     table = transition_table(name) if name is not None else None
@@ -139,7 +139,7 @@ def transitions_of(spec: ChangeSpec, comparison: Comparison, land: SpectralSpec 
     if hidden:
         note(
             LOG,
-            f"changes within {', '.join(hidden)} are no change of class and are not mapped; --within-class "
+            f"changes within {', '.join(hidden)} are no change of class and are not mapped; `--within-class` "
             "maps them",
         )
     return made

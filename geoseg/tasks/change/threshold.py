@@ -60,7 +60,7 @@ def with_threshold(
                 LOG,
                 "change-method-doubtful",
                 "the histogram of change has one mode only: there is little change, or it is not separate "
-                f"from noise. The threshold {threshold:.3g} is used; check the map, or set --threshold",
+                f"from noise. The threshold {threshold:.3g} is used; check the map, or set `--threshold`",
             )
         else:
             threshold, words = float(found), {"ki": "minimum error", "otsu": "Otsu"}[algorithm]
@@ -75,7 +75,8 @@ def with_threshold(
         threshold, words = growth.grow * threshold, f"{growth.grow:g} times {words}"
     if seed is not None and seed < threshold:
         raise UsageError(
-            f"--seed-threshold {seed:g} is below the threshold {threshold:.4g}, from which places are mapped"
+            f"`--seed-threshold {seed:g}` is below the threshold {threshold:.4g}, from which places are "
+            "mapped"
         )
     share = float((values > threshold).mean())
     seeds = "" if seed is None else f"; places are mapped that exceed {seed:.4g} somewhere"
@@ -88,7 +89,7 @@ def with_threshold(
             LOG,
             "change-method-doubtful",
             f"{share:.0%} of the sample is above the threshold: seasons, haze or clouds change the whole "
-            "scene. Compare dates of one season, or set --threshold",
+            "scene. Compare dates of one season, or set `--threshold`",
         )
     scale = spread.std if seed is None else (seed - threshold) / math.log(SEED_SCORE / (1 - SEED_SCORE))
     return replace(

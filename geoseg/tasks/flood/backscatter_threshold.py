@@ -72,7 +72,7 @@ def find_backscatter_threshold(
             "water-method-doubtful",
             f"unimodal: no part of this scene shows water beside land ({found.reason}); {measured} "
             f"< {threshold:.4g} follows from usual levels and the values of the scene{like}. Check the map, "
-            "or set --threshold",
+            "or set `--threshold`",
         )
     scale = (levels.sigmas[0] ** 2 + levels.sigmas[1] ** 2) / 2 / max(land - water, 1e-6)
     scale = float(np.clip(scale, rule.scale / 2, rule.scale * 2))

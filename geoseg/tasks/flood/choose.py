@@ -178,10 +178,10 @@ def _preferred(
             f"{method.name} ({(' and ' if method.bands_used == 'all' else ' or ').join(method.bands)})"
             for method in methods
         )
-        asked = "" if spec.polarisation == "auto" else f" and --polarisation {spec.polarisation}"
+        asked = "" if spec.polarisation == "auto" else f" and `--polarisation {spec.polarisation}`"
         raise BandError(
             f"no water method fits the bands {', '.join(available) or '(none)'}{asked}; there are {choices}. "
-            "Name bands with --band NAME=PATH, or the sensor with --sensor"
+            "Name bands with `--band NAME=PATH`, or the sensor with `--sensor`"
         )
     best = possible[0]
     fallbacks = (method for method in possible if method.name in best.fallbacks)
@@ -198,8 +198,8 @@ def _named(name: str, kind: SensorKind, before_count: int) -> WaterMethod:
         raise SceneError(f"method {name} is for {needs.kind} scenes, and this scene is {kind}")
     if before_count < needs.scenes_before:
         raise UsageError(
-            f"method {name} needs {needs.scenes_before} scene(s) before, and {before_count} are given: "
-            "add --before"
+            f"method {name} needs at least {needs.scenes_before} earlier scenes, and "
+            f"{before_count} are given: add `--before SCENE`"
         )
     return method
 
@@ -239,7 +239,7 @@ def _with_literature_threshold(
     if method.needs.reflectance and units != {"reflectance"}:
         raise SceneError(
             f"method {method.name} is no ratio: it needs reflectance 0..1, and its bands are in "
-            f"{', '.join(sorted(units))}. Name the sensor with --sensor, or use mndwi"
+            f"{', '.join(sorted(units))}. Name the sensor with `--sensor`, or use mndwi"
         )
     paths = {PERMANENT: spec.permanent_water, HAND: spec.hand, SLOPE: spec.slope}
     return WaterChoice(
@@ -261,7 +261,7 @@ def _groups(method: WaterMethod, spec: FloodSpec, available: Iterable[str]) -> t
         missing = ", ".join(band for band in method.bands if band not in available)
         raise BandError(
             f"method {method.name} needs {missing}; the scene has "
-            f"{', '.join(available) or 'no named band'}. Name bands with --band NAME=PATH"
+            f"{', '.join(available) or 'no named band'}. Name bands with `--band NAME=PATH`"
         )
     if method.bands_used == "all":
         return (method.bands,)
@@ -269,7 +269,7 @@ def _groups(method: WaterMethod, spec: FloodSpec, available: Iterable[str]) -> t
     if not bands:
         raise BandError(
             f"the scene has no band {spec.polarisation}, only {', '.join(available)}. "
-            f"Name bands with --band {spec.polarisation}=PATH"
+            f"Name bands with `--band {spec.polarisation}=PATH`"
         )
     return tuple((band,) for band in (bands if method.bands_used == "each" else bands[:1]))
 
@@ -280,7 +280,9 @@ def _threshold(
     """Return the threshold: that of the user, of the method, or of the sample."""
     method, rule = choice.method, choice.method.threshold
     if spec.threshold is not None:
-        unused = "" if spec.thresholding == "auto" else f"; --thresholding {spec.thresholding} has no effect"
+        unused = (
+            "" if spec.thresholding == "auto" else f"; `--thresholding {spec.thresholding}` has no effect"
+        )
         note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given{unused}")
         return SceneThreshold(threshold=spec.threshold, scale=rule.scale)
     if spec.thresholding == "auto" and not rule.from_scene:

@@ -45,14 +45,16 @@ def convincing_model(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> 
             continue
         objection = model.model_copy(update={"evidence": evidence}).objection
         if objection:
-            note(LOG, f"the network {model.name} is used with --model only: {objection}")
+            note(LOG, f"the network {model.name} is used with `--model` only: {objection}")
             continue
         difference = _difference(model, scene, before, spec)
         if difference:
             note(LOG, f"mapped by a method: the network {model.name} does not fit this scene: {difference}")
             continue
         scores = "; ".join(item.text for item in evidence.sets if not item.left_out.unnamed)
-        note(LOG, f"mapped by the network {model.name}: {scores}; --method classical maps without a network")
+        note(
+            LOG, f"mapped by the network {model.name}: {scores}; `--method classical` maps without a network"
+        )
         return model
     return None
 

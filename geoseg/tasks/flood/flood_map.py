@@ -78,7 +78,7 @@ def _check_options(spec: FloodSpec) -> None:
         value = getattr(spec, name)
         if spec.model is not None and value != FloodSpec.model_fields[name].default:
             raise UsageError(
-                f"--{name} {value} and --model {spec.model} exclude each other: give one of them"
+                f"`--{name} {value}` and `--model {spec.model}` exclude each other: give one of them"
             )
 
 
@@ -96,7 +96,7 @@ def _of_scene(
         model = convincing_model(spec, scene, before)
     layers = open_references(spec, clip(scene, spec.run).grid, stack)
     if model is None:
-        warn_not_used(spec.layer, "methods read bands only; name a network with --model")
+        warn_not_used(spec.layer, "methods read bands only; name a network with `--model`")
         scene, *before = (for_method(item) for item in (scene, *before))
         return _by_method(spec, scene, before, layers, dry_run=dry_run)
 
@@ -129,8 +129,8 @@ def _by_series(
     prefixes = prefixes_of(model)
     if spec.before:
         raise UsageError(
-            f"{model.name} reads {len(prefixes)} dates: name the scenes of all of them as SCENE, without "
-            "--before"
+            f"{model.name} reads {len(prefixes)} dates: give the scenes of all dates as SCENE, without "
+            "`--before`"
         )
     beside = model_layers(spec.layer, model, prefixes, stack)
     scenes = open_for_network(spec.scene, spec.run, model, stack, progress, layers=beside, dry_run=dry_run)

@@ -94,9 +94,11 @@ def by_network(
     """
     check_classes(model)
     if takes_two_dates(model) and len(before) != 1:
-        raise UsageError(f"{model.name} maps flood from two dates: give one --before SCENE")
+        raise UsageError(f"{model.name} maps flood from two dates: give one `--before SCENE`")
     if before and not takes_two_dates(model):
-        raise UsageError(f"{model.name} maps one date: give --before with a method or a network of two dates")
+        raise UsageError(
+            f"{model.name} maps one date: give `--before` with a method or a network of two dates"
+        )
     model = with_polarisation(model, scene, before, spec.polarisation)
     own = [name for name in scene_bands(model) if name not in beside]
     chosen = clip(scene.select(own), spec.run)
@@ -151,7 +153,7 @@ def check_classes(model: ModelSpec) -> None:
     if len(model.classes) != 2:
         raise UsageError(
             f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
-            "use geoseg segment"
+            "use `geoseg segment`"
         )
     if not model.has_background:
         names = " or ".join(entry.label for entry in model.classes)

@@ -55,12 +55,12 @@ def open_dates(
             warn(
                 LOG,
                 "dates-out-of-order",
-                f"--before {item.name} ({item.time:%Y-%m-%d}) is later than {scene.name} "
+                f"`--before {item.name}` ({item.time:%Y-%m-%d}) is later than {scene.name} "
                 f"({scene.time:%Y-%m-%d}): what is mapped as flood may be water that has gone. Exchange them",
             )
     requests = (spec.scene, *spec.before)
     scene, *before = mask_dates(
-        (scene, *before), requests, "--before needs", spec.run, stack, progress, dry_run=dry_run
+        (scene, *before), requests, "`--before` needs", spec.run, stack, progress, dry_run=dry_run
     )
     return scene, before
 
@@ -79,8 +79,8 @@ def _open(request: SceneSpec, wanted: set[str], *, assumed: bool) -> Scene:
                 LOG,
                 "radar-assumed",
                 f"{request.paths[0]}: two 8-bit pictures of one band each are read as radar backscatter, the "
-                "only kind from which one band maps water (--sensor says so without a warning). If they are "
-                "optical, give green and an infrared band with --band NAME=PATH",
+                "only kind from which one band maps water (`--sensor` says so without a warning). If they "
+                "are optical, give green and an infrared band with `--band NAME=PATH`",
             )
         note(LOG, f"{request.paths[0]}: its only band has no name, and is used as {name}")
         return open_scene(request.model_copy(update={"bands": {name: request.paths[0]}}), sensors())

@@ -51,5 +51,5 @@ def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[NDA
             raise SceneError(
                 f"{scene.name}: {name} has a median of {middle:.3g}, and reflectance lies in 0..1: its scale "
                 "or offset is wrong. Correct it in the metadata (STAC raster:bands, gdal_edit.py -scale), or "
-                "name the sensor with --sensor"
+                "name the sensor with `--sensor`"
             )

@@ -261,7 +261,7 @@ def _ask(labels: Labels, stored: StoredValues, why: str) -> SceneError:
     """Return an error that lists the values, and the options for permanent water."""
     return SceneError(
         f"{labels.name}: {why}. It holds {values_text(stored)}. Give those that mean permanent water: "
-        "--permanent-values 80,90 (codes), or --permanent-above 75 (percent, months or a share)"
+        "`--permanent-values 80,90` (codes), or `--permanent-above 75` (percent, months or a share)"
     )
 
 

@@ -84,7 +84,7 @@ def _raster(path: Path, spec: FloodSpec, grid: Grid) -> tuple[Derived, str]:
             if not asked:
                 raise SceneError(
                     f"{path.name}: {rule.meaning}, and {band.nodata:g} is its nodata value too; give "
-                    f"--permanent-values {band.nodata:g} if all of these pixels are water"
+                    f"`--permanent-values {band.nodata:g}` if all of these pixels are water"
                 )
             if spec.permanent_values is not None:
                 # An option counts for more than the tag.

@@ -59,7 +59,7 @@ def open_references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References
             from geoseg.tasks.flood.terrain_layers import open_terrain  # noqa: PLC0415 - rarely used
 
             with opening(path):
-                layers[kind] = open_terrain(path, kind, grid, limit, f"--max-{kind}")
+                layers[kind] = open_terrain(path, kind, grid, limit)
             stack.callback(layers[kind].close)
     return References(
         names=tuple(layers),
@@ -77,15 +77,17 @@ def _check_options(spec: FloodSpec) -> None:
     options = [
         option
         for option, value in (
-            ("--permanent-values", spec.permanent_values),
-            ("--permanent-above", spec.permanent_above),
+            ("`--permanent-values`", spec.permanent_values),
+            ("`--permanent-above`", spec.permanent_above),
         )
         if value is not None
     ]
     if len(options) == 2:
-        raise UsageError("--permanent-values and --permanent-above exclude each other: give one of them")
+        raise UsageError("`--permanent-values` and `--permanent-above` exclude each other: give one of them")
     if options and spec.permanent_water is None:
-        raise UsageError(f"{options[0]} is for the values of --permanent-water: give --permanent-water too")
+        raise UsageError(
+            f"{options[0]} is for the values of `--permanent-water`: give `--permanent-water` too"
+        )
     water = spec.permanent_water
     if options and water is not None and is_vector_kind(water) and not is_raster(water):
         raise UsageError(f"{options[0]} is for rasters, and {water} holds polygons, all of which are water")
@@ -100,7 +102,7 @@ def flood_classes(separated: bool) -> tuple[ClassSpec, ...]:
         LOG,
         "flood-not-separated",
         "flood and permanent water are not separated: class 1 is all water. "
-        "Give --permanent-water FILE or --before SCENE",
+        "Give `--permanent-water FILE` or `--before SCENE`",
     )
     background, flood = preset.classes[:2]
     return background, flood.model_copy(update={"label": "water"})

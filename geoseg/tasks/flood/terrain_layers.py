@@ -42,7 +42,7 @@ class Convert:
         return converted
 
 
-def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -> Derived:
+def open_terrain(path: Path, kind: str, grid: Grid, limit: float) -> Derived:
     """Open a layer of terrain, and check that it holds the quantity of its option.
 
     Args:
@@ -50,7 +50,6 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -
         kind: `hand` or `slope`, which names its preset and its band.
         grid: of the scene.
         limit: value in m or degrees above which no pixel is water.
-        option: name of the option of the limit, for messages.
 
     Raises:
         SceneReadError: the file cannot be read.
@@ -76,7 +75,7 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -
         unit, source = _unit(spec, labels, index, rest, is_float=band.dtype.kind == "f")
         if unit is not spec.units[0]:
             note(LOG, f"{labels.name}: {spec.title} in {unit.name} ({source}), converted to {spec.unit}")
-        _check(spec, labels, rest, unit, limit, option)
+        _check(kind, labels, rest, unit, limit)
     except BaseException:
         layer.close()
         raise
@@ -135,10 +134,9 @@ def _unit(
     return own, ""
 
 
-def _check(
-    spec: TerrainSpec, labels: Labels, rest: StoredValues, unit: TerrainUnit, limit: float, option: str
-) -> None:
+def _check(kind: str, labels: Labels, rest: StoredValues, unit: TerrainUnit, limit: float) -> None:
     """Refuse impossible values, and warn where the layer has no effect or leaves no water."""
+    spec = terrain(kind)
     if not rest.pixels:
         warn(
             LOG,
@@ -158,8 +156,8 @@ def _check(
         warn(
             LOG,
             "terrain-excludes-all",
-            f"{labels.name}: its least value, {least:g}, is above {option} {limit:g}, so no water is left; "
-            f"its values should be {spec.title} in {spec.unit}",
+            f"{labels.name}: its least value, {least:g}, is above `--max-{kind} {limit:g}`, so no water is "
+            f"left; its values should be {spec.title} in {spec.unit}",
         )
     elif spec.unit == "m" and least > DRAINAGE:
         warn(

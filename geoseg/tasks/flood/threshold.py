@@ -132,7 +132,7 @@ def _fixed(method: WaterMethod, pooled: Histogram, name: str, reason: str) -> Sc
         "water-method-doubtful",
         f"unimodal: this scene gives no reliable {what} threshold ({name}: {reason}); the fixed "
         f"{measured} {rule.side} {rule.fixed:.4g} is used ({method.citation}). "
-        "Check the map, or set --threshold",
+        "Check the map, or set `--threshold`",
     )
     return SceneThreshold(threshold=rule.fixed, scale=rule.scale, two_classes=False)
 

@@ -41,8 +41,8 @@ def require_backscatter(method: WaterMethod) -> UsualLevels:
     """
     if method.threshold.usual is None:
         raise UsageError(
-            f"--thresholding tiles is for backscatter in dB of one scene, and {method.name} compares "
-            f"{method.measured}: use --thresholding auto"
+            f"`--thresholding tiles` is for backscatter in dB of one scene, and {method.name} compares "
+            f"{method.measured}: use `--thresholding auto`"
         )
     return method.threshold.usual
 

@@ -76,8 +76,8 @@ def find_number_threshold(
     """
     if thresholding not in {"auto", "otsu"}:
         raise UsageError(
-            f"--thresholding {thresholding} needs dB, and {method.bands[0]} has no unit: use otsu, calibrate "
-            "the scene, or set --sar-units"
+            f"`--thresholding {thresholding}` needs dB, and {method.bands[0]} has no unit: use otsu, "
+            "calibrate the scene, or set `--sar-units`"
         )
     values = np.concatenate([block[np.isfinite(block)] for block in blocks])
     limits = (float(values.min()), float(np.quantile(values, BRIGHTEST))) if values.size else (0.0, 1.0)
@@ -102,5 +102,6 @@ def refuse_one_kind(method: Uncalibrated) -> NoReturn:
     """
     raise SceneError(
         f"the values of {method.bands[0]} have no unit and show no two kinds of ground: no threshold can be "
-        "found. Calibrate the scene to dB or power, set --sar-units, or give --threshold in digital numbers"
+        "found. Calibrate the scene to dB or power, set `--sar-units`, or give `--threshold` in digital "
+        "numbers"
     )

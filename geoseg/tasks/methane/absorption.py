@@ -91,7 +91,7 @@ def _in_window(scene: Scene) -> list[Band]:
         raise SceneError(
             f"{scene.name}: its bands ({', '.join(scene.band_names[:8])}) are not those of an imaging "
             "spectrometer; the matched filter needs dozens of narrow bands with wavelengths (ENVI header or "
-            "band tags). For Sentinel-2 or Landsat use --method mbsp, or mbmp with --reference"
+            "band tags). For Sentinel-2 or Landsat use `--method mbsp`, or mbmp with `--reference`"
         )
     centres = [1000 * (band.wavelength or 0) for band in cube]
     inside = [band for band, nm in zip(cube, centres, strict=True) if WINDOW[0] <= nm <= WINDOW[1]]
@@ -104,7 +104,7 @@ def _in_window(scene: Scene) -> list[Band]:
     if any(band.units == "reflectance" for band in inside):
         raise SceneError(
             f"{scene.name} is reflectance: atmospheric correction has removed the absorption of methane; "
-            "give at-sensor radiance (level 1). If it is radiance, set --sensor emit, prisma or enmap, or "
+            "give at-sensor radiance (level 1). If it is radiance, set `--sensor emit`, prisma or enmap, or "
             "`data units` in the ENVI header"
         )
     return sorted(inside, key=lambda band: band.wavelength or 0)
@@ -135,15 +135,15 @@ def _read_absorption(path: Path, centres: Matrix, widths: Matrix) -> Matrix:
     wavelength, slope = _table(path)
     if wavelength[0] > centres[0] or wavelength[-1] < centres[-1]:
         raise SceneError(
-            f"--absorption {path} covers {wavelength[0]:g} to {wavelength[-1]:g} nm, but the bands of the "
+            f"`--absorption {path}` covers {wavelength[0]:g} to {wavelength[-1]:g} nm, but the bands of the "
             f"scene cover {centres[0]:g} to {centres[-1]:g} nm; give a table that covers them (in nm)"
         )
     absorption = convolved(wavelength, slope, centres, widths)
     deepest = -float(absorption.min())
     if not PLAUSIBLE[0] <= deepest <= PLAUSIBLE[1]:
         raise SceneError(
-            f"--absorption {path}: the strongest absorption in the bands of the scene is {-deepest:.3g}, but "
-            "ln(radiance) changes by about -1.5e-5 per ppm·m; check the unit and the sign"
+            f"`--absorption {path}`: the strongest absorption in the bands of the scene is {-deepest:.3g}, "
+            "but ln(radiance) changes by about -1.5e-5 per ppm·m; check the unit and the sign"
         )
     return absorption
 
@@ -155,7 +155,7 @@ def _table(path: Path) -> tuple[Matrix, Matrix]:
         SceneReadError: the file is not such a table.
     """
     opened(path)
-    with opening(f"--absorption {path}", "give a CSV file"):
+    with opening(f"`--absorption {path}`", "give a CSV file"):
         lines = decoded(read_bytes(path)).splitlines()
         rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
     if rows and not _is_number(rows[0][0]):
@@ -164,11 +164,11 @@ def _table(path: Path) -> tuple[Matrix, Matrix]:
         values = np.array([[float(row[0]), float(row[1])] for row in rows])
     except (ValueError, IndexError) as error:
         raise SceneReadError(
-            f"--absorption {path}: {error}; give two columns, wavelength in nm and ln(radiance) per ppm·m"
+            f"`--absorption {path}`: {error}; give two columns, wavelength in nm and ln(radiance) per ppm·m"
         ) from error
     if len(values) < 2 or not np.isfinite(values).all() or not (np.diff(values[:, 0]) > 0).all():
         raise SceneReadError(
-            f"--absorption {path}: give two or more rows of finite numbers with ascending wavelengths"
+            f"`--absorption {path}`: give two or more rows of finite numbers with ascending wavelengths"
         )
     return values[:, 0], values[:, 1]
 

@@ -15,7 +15,7 @@ def check_method(name: str) -> None:
     """
     known = ("auto", *methane_methods())
     if name not in known:
-        raise UsageError(f"--method {name!r} is unknown; choose one of {', '.join(known)}")
+        raise UsageError(f"`--method {name}` is unknown; choose one of {', '.join(known)}")
 
 
 def two_band_methods() -> dict[str, TwoBandMethod]:
@@ -43,12 +43,12 @@ def choose_two_band_method(name: str, *, references: bool) -> TwoBandMethod:
         return next(item for item in methods.values() if references or not item.needs.reference)
     if name not in methods:
         raise UsageError(
-            f"--method {name} needs a scene of an imaging spectrometer; for multispectral scenes use one "
+            f"`--method {name}` needs a scene of an imaging spectrometer; for multispectral scenes use one "
             f"of {', '.join(methods)}"
         )
     if methods[name].needs.reference and not references:
         raise UsageError(
-            f"--method {name} compares two dates; give --reference SCENE, a scene without a plume"
+            f"`--method {name}` compares two dates; give `--reference SCENE`, a scene without a plume"
         )
     return methods[name]
 
@@ -68,7 +68,7 @@ def choose_spectrometer_method(name: str, scene: str) -> SpectrometerMethod:
         return next(iter(methods.values()))
     if name not in methods:
         raise SceneError(
-            f"{scene}: --method {name} is for multispectral scenes, but this scene is from an imaging "
+            f"{scene}: `--method {name}` is for multispectral scenes, but this scene is from an imaging "
             f"spectrometer; use {' or '.join(methods)}"
         )
     return methods[name]

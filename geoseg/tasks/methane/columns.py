@@ -82,13 +82,13 @@ def open_scenes(
         dry_run: whether to skip cloud networks.
 
     Raises:
-        SceneError: a file cannot be read, is not reflectance, or shows another place.
+        SceneError: a file cannot be read, is not reflectance, or covers another place.
         BandError: a short-wave infrared band is missing.
     """
     requests = (spec.scene, *spec.reference)
     opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
     if known is None:
-        check_dates(opened, "--reference needs")
+        check_dates(opened, "`--reference` needs")
         masks = [
             make_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
             for scene, request in zip(opened, requests, strict=True)
@@ -130,7 +130,7 @@ def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[tuple[float
     """Return the shift to undo of a reference in rows and columns, and the clear shift that is left.
 
     Raises:
-        SceneError: the reference is not reflectance, or shows another place.
+        SceneError: the reference is not reflectance, or covers another place.
     """
     bands = _reflectance(reference)
     replay(bands.messages, of=reference.name)
@@ -157,7 +157,8 @@ def _reflectance(scene: Scene) -> Scene:
     if units != {"reflectance"}:
         raise SceneError(
             f"{scene.name}: {STRONG} and {WEAK} are {', '.join(sorted(units))}, not top-of-atmosphere "
-            "reflectance; give a Sentinel-2 L1C or Landsat level 1 product, or name the sensor with --sensor"
+            "reflectance; give a Sentinel-2 L1C or Landsat level 1 product, or name the sensor with "
+            "`--sensor`"
         )
     return view
 
@@ -243,8 +244,8 @@ def fit_scene(
     """
     if satellite.swir22 is None or satellite.swir16 is None:
         raise UsageError(
-            f"--satellite {satellite.name} has an imaging spectrometer, but the scene is multispectral; name "
-            "its satellite"
+            f"`--satellite {satellite.name}` has an imaging spectrometer, but the scene is multispectral; "
+            "name its satellite"
         )
     blocks = sample(stack, stack.band_names)
     day = _clear(blocks, "")

@@ -200,7 +200,7 @@ def _retrieve(
         raise SceneError(
             f"{cube.scene.name}: no group of detector columns has {MIN_PIXELS * bands} valid pixels "
             f"({MIN_PIXELS} per band) with varying radiance; use a larger scene, or larger groups "
-            "(--column-group 0: all columns)"
+            "(`--column-group 0`: all columns)"
         )
     if left_out:
         warn(
@@ -208,7 +208,7 @@ def _retrieve(
             "columns-left-out",
             f"{cube.scene.name}: {len(left_out)} of {len(store.bounds)} groups of detector columns are not "
             "retrieved, because they have too few valid pixels or constant radiance; use larger groups with "
-            "--column-group",
+            "`--column-group`",
         )
     fewest = min(count for group, count in enumerate(store.counts) if group not in set(left_out))
     if fewest < FEW_PIXELS * bands:
@@ -216,7 +216,7 @@ def _retrieve(
             LOG,
             "columns-with-few-pixels",
             f"{cube.scene.name}: the smallest group of detector columns has {fewest} pixels for {bands} "
-            "bands, and enhancements may be underestimated; use larger groups with --column-group",
+            "bands, and enhancements may be underestimated; use larger groups with `--column-group`",
         )
 
 
@@ -234,5 +234,5 @@ def _write_result(store: ScratchStore, file: ColumnsFile, cube: SpectrometerCube
         note(
             LOG,
             f"{cube.scene.name} has stripes: neighbouring detector columns differ by {difference:.0f} ppm·m, "
-            "more than their noise; a smaller --column-group removes stripes if groups keep enough pixels",
+            "more than their noise; a smaller `--column-group` removes stripes if groups keep enough pixels",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from geoseg.spec import PlumeSpec
 from geoseg.tasks.methane.absorption import Absorption, absorption_of
 from geoseg.tasks.methane.orthorectify import ColumnsFile
 from geoseg.tasks.methane.scratch_store import ScratchStore
-from geoseg.tasks.methane.surface_brightness import ReflectanceFactors, reflectance_factors
+from geoseg.tasks.methane.surface_brightness import reflectance_factors, screening_planes
 from geoseg.tasks.methane.view_angles import Angles
 
 LOG = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class SpectrometerCube:
     absorption: Absorption
     common: tuple[str, ...]
     """Common names of the bands that are kept for screening and for networks."""
-    reflectance: ReflectanceFactors
+    reflectance_factors: Mapping[str, float]
+    """Reflectance divided by radiance, by common name; empty: unknown."""
     granule: Granule | None
     """Geometry lookup table; None: the scene is already on the map grid."""
     detectors: bool
@@ -68,8 +70,8 @@ def prepare_cube(scene: Scene, spec: PlumeSpec, angles: Angles | None) -> Spectr
     absorption = absorption_of(scene, spec.absorption, angles)
     common = _common(scene)
     mapped = scene.select([*absorption.bands, *common])
-    reflectance = reflectance_factors(mapped, common, angles)
-    if not reflectance.factors:
+    factors = reflectance_factors(mapped, common, angles)
+    if not factors:
         warn(
             LOG,
             "water-and-clouds-not-masked",
@@ -84,7 +86,7 @@ def prepare_cube(scene: Scene, spec: PlumeSpec, angles: Angles | None) -> Spectr
         scene=mapped if swath is None else swath[0],
         absorption=absorption,
         common=common,
-        reflectance=reflectance,
+        reflectance_factors=factors,
         granule=None if swath is None else swath[1],
         detectors=swath is not None or scene.grid.crs is None,
     )
@@ -124,7 +126,8 @@ def copy_bands(store: ScratchStore, file: ColumnsFile, cube: SpectrometerCube, p
             store.write(window, radiance)
             # From long to short wavelengths, because netCDF chunks decoded for the window also hold swir22.
             common = {name: cube.scene.read(window, (name,)).physical()[0] for name in cube.common[::-1]}
-            planes = [*cube.reflectance.screens(common), *(common[name] for name in cube.common)]
+            screens = screening_planes(common, cube.reflectance_factors)
+            planes = [*screens, *(common[name] for name in cube.common)]
             for index, plane in enumerate(planes, start=3):
                 file.write(window, index, plane)
             progress(width * done // len(windows), 2 * width, "columns")

@@ -73,7 +73,7 @@ def survey_scene(
             anywhere, at_source, wind = detection_limits(spec, retrieval, search, alarms, pixels)
             text += (
                 f"; detection limit at a wind speed of {wind:g} m/s: about {tonnes(anywhere)} anywhere in "
-                f"the scene, {tonnes(at_source)} at a location given with --source"
+                f"the scene, {tonnes(at_source)} at a location given with `--source`"
             )
         note(LOG, text)
     return alarms, pixels

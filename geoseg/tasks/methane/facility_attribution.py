@@ -81,7 +81,7 @@ def read_facilities(path: Path) -> Facilities:
         SceneError: the file has no CRS, or a table has no coordinates.
     """
     opened_vector(path)
-    with opening(f"--facilities {path}", "give a vector file of points or polygons"):
+    with opening(f"`--facilities {path}`", "give a vector file of points or polygons"):
         if path.suffix.lower() in SUFFIXES:
             table = read_table(path)
             # GDAL reads geometries of such a column.
@@ -96,7 +96,7 @@ def _from_table(table: TextTable) -> Facilities:
     points, crs = points_of(table)
     if crs is None:
         raise SceneError(
-            f"--facilities {table.path} has coordinates x and y without CRS; give columns lon and lat"
+            f"`--facilities {table.path}` has coordinates x and y without CRS; give columns lon and lat"
         )
     known = np.flatnonzero(np.isfinite(points).all(axis=1))
     if not len(known):
@@ -120,17 +120,19 @@ def _read_facilities(path: Path, file: Path | str) -> Facilities:
     """Read facilities from a file or its copy; libraries may raise exceptions of their own."""
     layers = [str(name) for name, _ in pyogrio.list_layers(file)]
     if not layers:
-        raise SceneReadError(f"--facilities {path} holds no layer; give a vector file of points or polygons")
+        raise SceneReadError(
+            f"`--facilities {path}` holds no layer; give a vector file of points or polygons"
+        )
     frame = geopandas.read_file(file, layer=LAYER if LAYER in layers else layers[0])
     if not isinstance(frame, geopandas.GeoDataFrame):
         raise SceneReadError(
-            f"--facilities {path} has no geometries; give a vector file of points or polygons"
+            f"`--facilities {path}` has no geometries; give a vector file of points or polygons"
         )
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not len(frame):
         return _none(path)
     if frame.crs is None:
-        raise SceneError(f"--facilities {path} has no CRS; assign one with ogr2ogr -a_srs")
+        raise SceneError(f"`--facilities {path}` has no CRS; assign one with ogr2ogr -a_srs")
     inner = frame.geometry.representative_point().to_crs(4326)
     column = next((name for name in LABELS if name in frame.columns), None)
     labels = [f"facility {i + 1}" for i in range(len(frame))] if column is None else frame[column].astype(str)

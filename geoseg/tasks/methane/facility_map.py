@@ -119,7 +119,7 @@ def _check(run: RunSpec) -> None:
     default = RunSpec(output=run.output)
     given = [name for name in UNUSED if getattr(run, name) != getattr(default, name)]
     if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        options = ", ".join(f"`--{name.replace('_', '-')}`" for name in given)
         raise UsageError(
             f"{options} does not apply to facilities, which are windows of a fixed size; leave it out"
         )

@@ -122,7 +122,8 @@ def open_inputs(
             raise UsageError(f"model {model.name} has no input {name!r}; it has {', '.join(known)}")
     if first in spec.also:
         raise UsageError(
-            f"input {first} is given twice, as SCENE and by --also; --sensor-input names the input of SCENE"
+            f"input {first} is given twice, as SCENE and by `--also`; `--sensor-input` names the input of "
+            "SCENE"
         )
 
     def opened(name: str, request: SceneSpec) -> Scene:
@@ -138,7 +139,7 @@ def open_inputs(
         note(
             LOG,
             f"input {name} has no scene: the model gets zeros, as in training; add a scene with "
-            f"--also {name}=PATH",
+            f"`--also {name}=PATH`",
         )
     return (mapped, *others)
 
@@ -178,7 +179,7 @@ def _mapped(model: ModelSpec, wanted: InputSpec, scene: Scene, run: RunSpec) -> 
         height, width = (size * wanted.pixel_m for size in (scene.grid.height, scene.grid.width))
         raise SceneError(
             f"{scene.name} is {width:,.0f} x {height:,.0f} m, smaller than a footprint of model {model.name} "
-            f"({model.footprint:g} x {model.footprint:g} m); use a larger scene, or a larger --bbox"
+            f"({model.footprint:g} x {model.footprint:g} m); use a larger scene, or a larger `--bbox`"
         )
     shape = windows_along(scene.grid.height, side), windows_along(scene.grid.width, side)
     return _checked(model, wanted, scene, shape)
@@ -196,7 +197,7 @@ def _other(
         raise
     except SceneError as error:
         raise SceneError(
-            f"--also {wanted.name}={path} does not overlap {mapped.scene.name} ({error})"
+            f"`--also {wanted.name}={path}` does not overlap {mapped.scene.name} ({error})"
         ) from error
 
 

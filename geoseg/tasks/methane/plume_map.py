@@ -182,14 +182,14 @@ def _check_options(spec: PlumeSpec, satellite: SatelliteSpec) -> None:
         UsageError: an option is for another kind of instrument, or two options set the threshold.
     """
     if spec.threshold is not None and spec.percentile is not None:
-        raise UsageError("--threshold and --percentile both set the threshold; give only one of them")
+        raise UsageError("`--threshold` and `--percentile` both set the threshold; give only one of them")
     if satellite.kind == "spectrometer":
         names, kind = ("reference", "coregister"), "multispectral scenes"
     else:
         names, kind = ("absorption", "column_group"), "scenes of imaging spectrometers"
     for name in names:
         if getattr(spec, name) != PlumeSpec.model_fields[name].default:
-            option = "--" + name.replace("_", "-")
+            option = f"`--{name.replace('_', '-')}`"
             raise UsageError(f"{option} is for {kind}, but the scene is from {satellite.title}; leave it out")
 
 
@@ -203,7 +203,7 @@ def _check_source(source: tuple[float, float], scene: Scene) -> None:
     if not (0 <= row <= scene.grid.height and 0 <= col <= scene.grid.width):
         lon, lat = scene.centre or (math.nan, math.nan)
         raise SceneError(
-            f"--source {source[0]:g},{source[1]:g} lies outside the mapped area of {scene.name}, whose "
+            f"`--source {source[0]:g},{source[1]:g}` lies outside the mapped area of {scene.name}, whose "
             f"centre is {lon:.3f},{lat:.3f}; check the coordinates, longitude first"
         )
 

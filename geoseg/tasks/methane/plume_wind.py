@@ -51,7 +51,7 @@ class PlumeWind:
         if place is None:
             raise SceneError(
                 f"{self.scene.name} has no CRS, so its location in {spec.wind} is unknown; give the wind "
-                "speed with --wind"
+                "speed with `--wind`"
             )
         acquired = acquisition_time(self.scene, self.satellite)
         wind = self.file.at(acquired[0] if acquired else None, *place)
@@ -74,7 +74,7 @@ def report_wind(winds: PlumeWind) -> None:
         warn(
             LOG,
             "no-wind",
-            "no wind speed is given: plumes get a mass but no source rate; give --wind M/S, or a file with "
+            "no wind speed is given: plumes get a mass but no source rate; give `--wind M/S`, or a file with "
             "the wind components at 10 m (U10 and V10)",
         )
         return

@@ -38,7 +38,7 @@ def satellite_of(scene: Scene, asked: str | None) -> SatelliteSpec:
         return known
     if known is not None and known != requested:
         raise SceneError(
-            f"{scene.name} is from {known.title}, not from {requested.title}; leave --satellite out"
+            f"{scene.name} is from {known.title}, not from {requested.title}; leave `--satellite` out"
         )
     # A product may name its instrument and not the satellite: T22LHH_20171015T133221_B12 is of Sentinel-2.
     sensor = scene.sensor
@@ -46,7 +46,7 @@ def satellite_of(scene: Scene, asked: str | None) -> SatelliteSpec:
         instrument = instrument_of(sensor.name)
         if not requested.name.startswith(instrument):
             raise SceneError(
-                f"{scene.name} is of {sensor.title}, not from {requested.title}; give --satellite with a "
+                f"{scene.name} is of {sensor.title}, not from {requested.title}; give `--satellite` with a "
                 f"satellite of {instrument}"
             )
     return requested
@@ -91,9 +91,9 @@ def _unknown(scene: Scene) -> SceneError:
     if scene.platform is None:
         return SceneError(
             f"{scene.name}: the satellite is not named by the product or its file names, and the retrieval "
-            f"depends on its bands; give it with --satellite NAME ({names})"
+            f"depends on its bands; give it with `--satellite NAME` ({names})"
         )
     return SceneError(
         f"{scene.name} is from {scene.platform}, for which there is no methane absorption table; to treat it "
-        f"as another satellite give --satellite NAME ({names})"
+        f"as another satellite give `--satellite NAME` ({names})"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,31 +38,27 @@ from the metadata of level 1C products. Linear interpolation without the earth-s
 %, which is enough for screening."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReflectanceFactors:
-    """Factors from radiance to top-of-atmosphere reflectance."""
+def screening_planes(
+    radiance: Mapping[str, Image], factors: Mapping[str, float]
+) -> tuple[Image, Image, Image]:
+    """Return water and cloud (1, 0, or NaN where unknown) and surface brightness, each (h, w).
 
-    factors: Mapping[str, float]
-    """Reflectance divided by radiance, by common name; empty: unknown."""
-
-    def screens(self, radiance: Mapping[str, Image]) -> tuple[Image, Image, Image]:
-        """Return water and cloud (1, 0, or NaN where unknown) and surface brightness, each (h, w).
-
-        Args:
-            radiance: (h, w) by common name; NaN where not valid.
-        """
-        shape = next(iter(radiance.values())).shape
-        unknown = np.full(shape, np.nan, np.float32)
-        bright = radiance.get(WEAK, radiance.get("swir22", unknown))
-        if WEAK not in self.factors:
-            return unknown, unknown, bright
-        values = {name: radiance[name] * np.float32(factor) for name, factor in self.factors.items()}
-        water, cloud = clear_ground(values)
-        return water, cloud, values[WEAK]
+    Args:
+        radiance: (h, w) by common name; NaN where not valid.
+        factors: of `reflectance_factors`.
+    """
+    shape = next(iter(radiance.values())).shape
+    unknown = np.full(shape, np.nan, np.float32)
+    bright = radiance.get(WEAK, radiance.get("swir22", unknown))
+    if WEAK not in factors:
+        return unknown, unknown, bright
+    values = {name: radiance[name] * np.float32(factor) for name, factor in factors.items()}
+    water, cloud = clear_ground(values)
+    return water, cloud, values[WEAK]
 
 
-def reflectance_factors(scene: Scene, names: tuple[str, ...], angles: Angles | None) -> ReflectanceFactors:
-    """Return the factors of the bands of a scene.
+def reflectance_factors(scene: Scene, names: tuple[str, ...], angles: Angles | None) -> dict[str, float]:
+    """Return top-of-atmosphere reflectance divided by radiance, by common name; empty: unknown.
 
     Args:
         scene: with bands of these names.
@@ -72,13 +67,11 @@ def reflectance_factors(scene: Scene, names: tuple[str, ...], angles: Angles | N
     """
     bands = [band for band in scene.bands if band.name in names]
     if angles is None or any(band.units != "radiance" for band in bands):
-        return ReflectanceFactors(factors={})
+        return {}
     nm, irradiance = np.array(IRRADIANCE).T
     cosine = math.cos(math.radians(angles.sun_zenith))
-    return ReflectanceFactors(
-        factors={
-            band.name: math.pi / (float(np.interp(1000 * band.wavelength, nm, irradiance)) * cosine)
-            for band in bands
-            if band.wavelength
-        }
-    )
+    return {
+        band.name: math.pi / (float(np.interp(1000 * band.wavelength, nm, irradiance)) * cosine)
+        for band in bands
+        if band.wavelength
+    }

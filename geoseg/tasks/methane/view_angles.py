@@ -58,7 +58,8 @@ def angles_of(
     if sun >= MAX_SUN_ZENITH:
         raise SceneError(
             f"{scene.name}: the solar zenith angle is {sun:.1f} degrees ({sun_source}), and the methane "
-            f"retrieval needs less than {MAX_SUN_ZENITH:g}; check the time of the scene, or give --sun-zenith"
+            f"retrieval needs less than {MAX_SUN_ZENITH:g}; check the time of the scene, or give "
+            "`--sun-zenith`"
         )
     return Angles(
         sun_zenith=sun,
@@ -104,7 +105,7 @@ def _sun(scene: Scene, satellite: SatelliteSpec, option: float | None) -> tuple[
         missing = "its location" if place is None else "its time of day" if scene.time else "its date"
         raise SceneError(
             f"{scene.name}: the product has no solar zenith angle, and it cannot be computed because "
-            f"{missing} is unknown; give it with --sun-zenith DEGREES"
+            f"{missing} is unknown; give it with `--sun-zenith DEGREES`"
         )
     return solar_zenith(acquired[0], *place), f"computed for {acquired[1]}"
 
@@ -116,5 +117,5 @@ def _view(scene: Scene, option: float | None) -> tuple[float, str]:
     geometry = scene.geometry
     zenith = None if geometry is None else geometry.view_zenith(SHORT_WAVE)
     if geometry is None or zenith is None:
-        return 0.0, "not in the product, assumed nadir; --view-zenith sets it"
+        return 0.0, "not in the product, assumed nadir; `--view-zenith` sets it"
     return zenith, ", ".join(filter(None, (geometry.source, geometry.view_note)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -55,7 +54,7 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
     begin_files(run, spec.scene.paths, [run.output])
     choice = EncoderChoice(name=spec.encoder, weights=spec.weights, patch=spec.patch, tile=run.tile)
     with ExitStack() as stack:
-        subject = f"--dates {spec.dates}"
+        subject = f"`--dates {spec.dates}`"
         opened = open_dates(spec.scene, spec.dates, subject, run, stack, progress, dry_run=dry_run)
         encoded = encode(for_encoder(opened, run), run, choice)
         recipe, model = encoded.recipe, encoded.bundle.model
@@ -87,29 +86,23 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
                 run.output, grid=grid, count=encoded.bundle.width, dtype=spec.dtype, tags=tags, beside=beside
             )
         stack.enter_context(sink)
-        written = write_rows(encoded, tiles, sink, progress)
-        if not written.valid:
+        observed, seconds = write_rows(encoded, tiles, sink, progress)
+        if not observed:
             warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the file is empty")
-        record = _record(spec, encoded, tiles, written, started)
+        record = _record(spec, encoded, tiles, observed, seconds, started)
         sink.finish(record)
         beside.commit()
     return record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What was written."""
-
-    valid: int
-    """Features."""
-    seconds: float
-    """Time that the network took."""
-
-
 def write_rows(
     encoded: EncodedScene, tiles: TileGrid, sink: EmbeddingSink | EmbeddingTable, progress: Progress
-) -> Written:
-    """Compute the features of a scene and write them on one other thread."""
+) -> tuple[int, float]:
+    """Compute the features of a scene and write them on one other thread.
+
+    Returns:
+        Number of observed features, and the seconds that the network took.
+    """
     valid, seconds = 0, 0.0
     with Background("geoseg-write") as writing_thread:
         for rows in feature_rows(encoded.recipe, encoded.bundle.model.stride, tiles, progress):
@@ -117,7 +110,7 @@ def write_rows(
             seconds += rows.seconds
             writing_thread.begin(sink.write, rows.window, rows.values, rows.valid)
         writing_thread.wait()
-    return Written(valid=valid, seconds=seconds)
+    return valid, seconds
 
 
 def tags_of(encoded: EncodedScene, tiles: TileGrid) -> dict[str, str]:
@@ -141,13 +134,13 @@ def tags_of(encoded: EncodedScene, tiles: TileGrid) -> dict[str, str]:
 
 
 def _record(
-    spec: EmbedSpec, encoded: EncodedScene, tiles: TileGrid, written: Written, started: float
+    spec: EmbedSpec, encoded: EncodedScene, tiles: TileGrid, observed: int, seconds: float, started: float
 ) -> RunRecord:
     """Return the record of a finished file."""
     recipe, grid = encoded.recipe, feature_grid(encoded.recipe.source.grid, encoded.bundle.model.stride)
     crs = recipe.source.grid.crs
     model: dict[str, JsonValue] = {**(recipe.model or {}), "encoder_weights": encoded.bundle.weights}
-    runtime = {**recipe.runtime, "scoring_seconds": round(written.seconds, 3)}
+    runtime = {**recipe.runtime, "scoring_seconds": round(seconds, 3)}
     return RunRecord(
         geoseg=geoseg.__version__,
         task="embedding",
@@ -158,7 +151,7 @@ def _record(
         runtime={**runtime, "tile": tiles.size, "overlap": tiles.overlap},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         crs=None if crs is None else crs.to_string(),
-        valid_share=written.valid / (grid.height * grid.width),
+        valid_share=observed / (grid.height * grid.width),
         classes=(),
         notes=collected().notes,
         warnings=run_warnings(collected().warnings),

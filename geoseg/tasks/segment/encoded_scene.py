@@ -63,7 +63,7 @@ def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> 
         groups = "; ".join(", ".join(band.name for band in item.bands) for item in encoder.modalities)
         raise BandError(
             f"{name}: encoder {encoder.name} reads {groups}, and none of the bands is enough for it: "
-            f"{few_names(list(bands), 20)}; name files with --band NAME=PATH, or the sensor with --sensor"
+            f"{few_names(list(bands), 20)}; name files with `--band NAME=PATH`, or the sensor with `--sensor`"
         )
     if lacking:
         note(LOG, f"encoder {encoder.name} reads {', '.join(best)}; {name} gives it no {', '.join(lacking)}")

@@ -176,7 +176,7 @@ def check_tile(encoder: EncoderSpec, tile: int, patch: int, tokens: int) -> None
     if count > MOST_TOKENS:
         good = default_tile(encoder, patch, tokens)
         fits = (good // patch) ** 2 * tokens <= MOST_TOKENS
-        hint = f"use --tile {good}" if fits else "use fewer dates or a greater patch"
+        hint = f"use `--tile {good}`" if fits else "use fewer dates or a greater patch"
         raise UsageError(
             f"encoder {encoder.name}: a tile of {tile} pixels has {count} tokens of patches, dates and "
             f"groups of bands, and each attends to all others: {MOST_TOKENS} at most; {hint}"

@@ -51,8 +51,8 @@ def pixels_of(places: Sequence[tuple[float, float]], grid: Grid, name: str) -> l
         f"{value:.9g}" for value in (min(west, east), max(west, east), min(south, north), max(south, north))
     ]
     raise UsageError(
-        f"--like {outside[0]:.9g},{outside[1]:.9g} lies outside {name}, {read_as}, where x is {bounds[0]} to "
-        f"{bounds[1]} and y {bounds[2]} to {bounds[3]}"
+        f"`--like {outside[0]:.9g},{outside[1]:.9g}` lies outside {name}, {read_as}, where x is {bounds[0]} "
+        f"to {bounds[1]} and y {bounds[2]} to {bounds[3]}"
     )
 
 

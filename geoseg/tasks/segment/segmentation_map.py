@@ -18,7 +18,7 @@ from geoseg.spec import SegmentSpec
 from geoseg.spec.presets import task
 from geoseg.tasks.scene_dates import acquired_over, open_for_network, prefixes_of, stacked, times_of
 
-PAIRS = {"flood": "geoseg flood SCENE --before SCENE", "change": "geoseg change BEFORE AFTER"}
+PAIRS = {"flood": "`geoseg flood SCENE --before SCENE`", "change": "`geoseg change BEFORE AFTER`"}
 """Commands for networks of two dates whose roles differ, by task."""
 ROLES = frozenset({"before", "after"})
 """Prefixes of such dates; others (`t2`) are dates of a series."""

@@ -63,7 +63,7 @@ def similarity_recipe(spec: SegmentSpec, stack: ExitStack, progress: Progress, *
         ModelError: the encoder does not fit the scene, or its weights are missing.
     """
     with held() as messages:
-        opened = open_dates(spec.scene, 1, "--like", spec.run, stack, progress, dry_run=dry_run)
+        opened = open_dates(spec.scene, 1, "`--like`", spec.run, stack, progress, dry_run=dry_run)
         (scene,) = for_encoder(opened, spec.run)
         pixels = pixels_of(spec.like, scene.grid, scene.name)
         _check_options(spec, scene)
@@ -78,9 +78,9 @@ def similarity_recipe(spec: SegmentSpec, stack: ExitStack, progress: Progress, *
 def _check_options(spec: SegmentSpec, scene: Scene) -> None:
     """Raise UsageError where options of an encoder are given for an embedding."""
     given = {
-        "--encoder": spec.encoder is not None,
-        "--patch": spec.patch is not None,
-        "--weights": spec.weights != "auto",
+        "`--encoder`": spec.encoder is not None,
+        "`--patch`": spec.patch is not None,
+        "`--weights`": spec.weights != "auto",
     }
     wrong = [name for name, is_given in given.items() if is_given]
     if wrong and kind_of(scene) == "embedding":
@@ -242,8 +242,8 @@ def _checked(vectors: Vectors, spec: SegmentSpec, name: str) -> Vectors:
     for place, vector in zip(spec.like, vectors, strict=True):
         if not np.isfinite(vector).all():
             raise UsageError(
-                f"--like {place[0]:g},{place[1]:g}: {name} was not observed there (nodata, or masked "
-                "as cloud): name another place, or see --clouds"
+                f"`--like {place[0]:g},{place[1]:g}`: {name} was not observed there (nodata, or masked "
+                "as cloud): name another place, or see `--clouds`"
             )
     return vectors
 
@@ -281,6 +281,6 @@ def _threshold(spec: SegmentSpec, similarity: Vectors) -> float:
     mapped = float(np.mean(known > threshold)) if known.size else 0.0
     note(
         LOG,
-        f"similarity above {threshold:.3f} is mapped ({how}): {mapped:.1%} of the sample; see --threshold",
+        f"similarity above {threshold:.3f} is mapped ({how}): {mapped:.1%} of the sample; see `--threshold`",
     )
     return threshold

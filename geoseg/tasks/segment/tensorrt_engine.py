@@ -99,7 +99,8 @@ def build_engine(
         raise RuntimeMissingError(f"tensorrt {status.why_not}: {status.remedy}")
     if tiles is None and precision != "fp32":
         raise UsageError(
-            "less than float32 must be compared on tiles of a scene: give --scene SCENE, or --precision fp32"
+            "less than float32 must be compared on tiles of a scene: give `--scene SCENE`, or "
+            "`--precision fp32`"
         )
     wanted = AUTO if precision == "auto" else tuple(p for p in status.cuda_precisions if p == precision)
     if not wanted:

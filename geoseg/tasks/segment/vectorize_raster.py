@@ -92,7 +92,7 @@ def vectorize(
         OutputError: the output cannot be written.
     """
     if QUANTILES in run.attributes:
-        raise UsageError(f"--attributes {QUANTILES}: class rasters have no scores; leave it out")
+        raise UsageError(f"`--attributes {QUANTILES}`: class rasters have no scores; leave it out")
     begin(run, (mask,))
     started = time.monotonic()
     with ExitStack() as stack:
@@ -233,7 +233,7 @@ def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
                 LOG,
                 "nodata-without-tag",
                 f"{mask}: {NODATA_CLASS} is taken for not observed, though no nodata tag says so; if it is a "
-                f"class, make it 1: gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif",
+                f"class, make it 1: `gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif`",
             )
         classes = values.astype(np.uint8, copy=False)
         np.putmask(classes, ~valid, NODATA_CLASS)

@@ -67,7 +67,7 @@ def test_the_satellite_of_another_instrument_is_refused(geoseg: Geoseg, tmp_path
         write_raster(folder / f"T31UDQ_20170829T105019_{band}.tif", np.full((64, 64), 900, np.uint16))
     options = ("methane", "plume", folder, "--dry-run", "-o", tmp_path / "o.gpkg")
     _, err = geoseg(*options, "--satellite", "landsat-8", code=3)
-    assert "give --satellite with a satellite of sentinel-2" in err
+    assert "give `--satellite` with a satellite of sentinel-2" in err
     geoseg(*options, "--satellite", "sentinel-2b")
 
 

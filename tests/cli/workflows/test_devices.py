@@ -55,7 +55,7 @@ def test_no_export_without_the_device(to: str, no_gpu: None, tmp_path: Path, geo
     words = [] if to == "tensorrt" else ["-o", tmp_path / "bundle"]
     for device in ("cuda", "cuda:1"):
         _, err = geoseg("export", tmp_path / "none", "--to", to, *words, "--device", device, code=5)
-        assert f"--device {device}" in err
+        assert f"`--device {device}`" in err
     geoseg("export", tmp_path / "none", "--to", to, *words, "--device", "gpu", code=2)
     if to == "tensorrt":
         geoseg("export", tmp_path / "none", "--to", to, code=5)

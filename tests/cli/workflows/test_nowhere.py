@@ -138,7 +138,7 @@ def test_a_scene_is_mapped_in_pixels_and_told(kind: str, tmp_path: Path, geoseg:
     truth = lake(SIDE) == 0
     assert (mapped & truth).sum() / (mapped | truth).sum() > 0.97
     _, err = geoseg(*words, "-o", tmp_path / "v.gpkg", "--simplify", 5, code=3)
-    assert "--simplify needs a CRS" in err
+    assert "`--simplify` needs a CRS" in err
     _, err = geoseg(*words, "-o", tmp_path / "v.gpkg", "--bbox", "15,49,16,50", code=3)
     assert "no geotransform; georeference the scene" in err
 

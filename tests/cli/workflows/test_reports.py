@@ -94,7 +94,7 @@ def test_everything_on_wish(folder: Path, tmp_path: Path, geoseg: Geoseg) -> Non
     [
         (("--style", "a.sld", "--style", "a.lyr"), "use .qml"),
         (("--report", "a.pdf"), "reports are HTML"),
-        (("--raster-styles",), "needs --raster or --scores"),
+        (("--raster-styles",), "needs `--raster` or `--scores`"),
         (("--attributes", "length"), "attributes"),
         (("-o", "a.shp"), "does not write shapefiles"),
     ],

@@ -142,7 +142,7 @@ def test_a_reference_of_unknown_values_is_asked_about(folder: Path, tmp_path: Pa
     write_scene(tmp_path / "two.tif", classes, ("two",))
     request = ["flood", folder / "after.tif", "-o", tmp_path / "a.gpkg", "--permanent-water"]
     _, err = geoseg(*request, tmp_path / "two.tif", code=3)
-    assert "It holds 2 (50%), 5 (50%). Give those that mean permanent water: --permanent-values" in err
+    assert "It holds 2 (50%), 5 (50%). Give those that mean permanent water: `--permanent-values" in err
     assert not (tmp_path / "a.gpkg").exists()
     _, err = geoseg(*request, tmp_path / "two.tif", "--permanent-values", "5,7")
     assert "note: two.tif: permanent water is 5, 7, as asked" in err
@@ -163,7 +163,7 @@ def test_heights_above_the_sea_are_no_heights_above_drainage(
         heights[0, :100] = least
         write_scene(tmp_path / "h.tif", heights, ("height",), overwrite=True)
         _, err = geoseg(*request, tmp_path / "h.tif")
-        assert ("h.tif: its least value, 200, is above --max-hand 15" in err) == told
+        assert ("h.tif: its least value, 200, is above `--max-hand 15`" in err) == told
 
 
 def test_vectorize_names_classes(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:

@@ -68,7 +68,7 @@ def test_torch_runs_programs_only(scene: Path, tmp_path: Path, geoseg: Geoseg) -
     pytest.importorskip("torch", reason="the extra `torch` is not installed")
     _, err = _segment(geoseg, scene, tmp_path, "--runtime", "torch", "--device", "cpu", code=4)
     assert "model water-optical has no torch.export program" in err
-    assert "use --runtime onnxruntime or tensorrt" in err
+    assert "use `--runtime onnxruntime` or tensorrt" in err
     assert not (tmp_path / "map.gpkg").exists()
 
 
@@ -122,7 +122,7 @@ def test_export_builds_proves_and_keeps(
 ) -> None:
     use_tensorrt("10.3.0")
     told = geoseg("export", "water-optical", "--to", "tensorrt", code=2)[1]
-    assert "--scene SCENE" in told
+    assert "`--scene SCENE`" in told
     out, _ = geoseg("export", "water-optical", "--to", "tensorrt", "--scene", scene, "--tile", 128, "--json")
     made = json.loads(out)
     assert made["precision"] == "fp16"

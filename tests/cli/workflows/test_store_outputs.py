@@ -109,7 +109,7 @@ def test_an_object_is_replaced_on_request_only(scene: Path, server: str, geoseg:
     geoseg("flood", scene, *FLOOD, "-o", there)
     before = content("map.gpkg")
     _, err = geoseg("flood", scene, *FLOOD, "-o", there, code=6)
-    assert f"{there}: exists; add --overwrite" in err
+    assert f"{there}: exists; add `--overwrite`" in err
     assert content("map.gpkg") == before
     geoseg("flood", scene, *FLOOD, "-o", there, "--overwrite")
     assert keys(server) == ["map.gpkg"]

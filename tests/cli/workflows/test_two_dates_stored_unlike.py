@@ -110,5 +110,5 @@ def test_contradictions_are_exit_3_and_name_both_sensors(geoseg: Run, tmp_path: 
         product = Sentinel2(ground=ground, bands=bands, baseline=baseline)
         band_files(tmp_path / "mixed", product, prefix=product.name)
     _, err = geoseg("flood", tmp_path / "mixed", "-o", tmp_path / "f.gpkg", code=3)
-    assert "--sensor sentinel-2-l2a-offset" in " ".join(err.split())
-    assert "--sensor sentinel-2-l2a-harmonised" in " ".join(err.split())
+    assert "`--sensor sentinel-2-l2a-offset`" in " ".join(err.split())
+    assert "`--sensor sentinel-2-l2a-harmonised`" in " ".join(err.split())

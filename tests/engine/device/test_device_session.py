@@ -23,7 +23,7 @@ from geoseg.tasks.change.change_network import BothDates
 from geoseg.tasks.change.transitions import Counter, FromScores, transitions_between
 from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.tasks.flood.flood_network import WaterWithLayers
-from tests.tasks.flood.test_flood_network import LIMITS, known
+from tests.tasks.flood.network_bundles import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

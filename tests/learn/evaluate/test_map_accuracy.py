@@ -151,10 +151,8 @@ def test_any_file_and_crs(
     report = estimate_area(str(mapped), tmp_path / name, column="class")
     np.testing.assert_array_equal(report.counts, counts)
     assert not report.drawn_from_map
-    assert (
-        "the sample was not drawn from this map by geoseg evaluate sample (the sample has no table of strata)"
-        in messages.warnings[0]
-    )
+    why = "was not drawn from this map by `geoseg evaluate sample` (the sample has no table of strata)"
+    assert why in messages.warnings[0]
 
 
 def pixels_of(*values: int) -> tuple[list[int], list[int]]:
@@ -287,7 +285,7 @@ def test_files_of_a_report(mapped: Path, tmp_path: Path) -> None:
     assert "<td>permanent water (2)</td>" in page
     assert f"{found.counts.sum()} points used" in page
     for path in paths:
-        with pytest.raises(OutputError, match=rf"{path.name}.*--overwrite"):
+        with pytest.raises(OutputError, match=rf"{path.name}.*`--overwrite`"):
             area_report.check_folder(folder, (), overwrite=False)
         path.unlink()
     write(report, folder)
@@ -305,7 +303,9 @@ def test_what_does_not_fit_is_said(mapped: Path, tmp_path: Path) -> None:
         return str(caught.value)
 
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, good)
-    assert "the column 'truth' is missing; columns are reference; use --column" in failing(points, "truth")
+    assert "the column 'truth' is missing; columns are reference; use `--column NAME`" in failing(
+        points, "truth"
+    )
     bare = write_points(tmp_path / "bare.gpkg", ROWS, COLS, good, crs=None)
     assert "bare.gpkg has no CRS" in failing(bare)
     wrong = write_points(tmp_path / "wrong.gpkg", ROWS, COLS, {"reference": ["sea", "sea", *"001122"]})

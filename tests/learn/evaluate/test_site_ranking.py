@@ -152,7 +152,7 @@ def test_what_does_not_fit_is_refused(spec: SceneTrainSpec, tmp_path: Path) -> N
     mean_classifier(tmp_path / "fewer", gains=[1.0] * 5, biases=[0.0] * 5, classes=fewer)
     with pytest.raises(ModelError, match="has no class 'coal mines' of the config"):
         ranked(spec, tmp_path / "fewer")
-    with pytest.raises(UsageError, match="no sites for --on train"):
+    with pytest.raises(UsageError, match="no sites for `--on train`"):
         sites_of(spec, "train")
     with pytest.raises(ModelError, match="is a segmentation network"):
         ranked(spec, Path("flood-sar"))

@@ -124,7 +124,7 @@ def test_a_result_that_is_repeated_counts_once(tmp_path: Path, caplog: pytest.Lo
         rows = read_results([write(tmp_path / "made.csv", *lines)])
     assert [row.value for row in rows] == [0.5, 0.6, 0.7]
     assert "lines 4 (as 2) repeat a result" in caplog.text
-    assert "lines 5 (as 3) have the seed of another line, and another score" in caplog.text
+    assert "lines 5 (as 3) repeat the seed of another line with a different score" in caplog.text
 
 
 def test_regions_that_are_left_out_are_no_repeats(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

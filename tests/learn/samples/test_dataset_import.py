@@ -126,7 +126,7 @@ IMAGE, MASK = np.zeros((2, 4, 4)), np.zeros((4, 4))
     [
         (Odd(image1=IMAGE, image2=IMAGE, mask=MASK), "it needs image, and mask or label"),
         (Odd(image=IMAGE), "it needs image, and mask or label"),
-        (Odd(image=np.zeros((3, 4, 4)), mask=MASK), "3 bands, and --channels names 2"),
+        (Odd(image=np.zeros((3, 4, 4)), mask=MASK), "3 bands, and `--channels` names 2"),
         (Odd(image=np.zeros((2, 2, 4, 4)), mask=MASK), "4 axes"),
         (Odd(image=IMAGE, mask=np.zeros((5, 5))), "mask is"),
         (Odd(image=IMAGE, mask=MASK + 0.5), "between whole numbers"),
@@ -200,10 +200,10 @@ def test_other_hdf5_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SceneReadError, match=r"training\.h5 does not exist"):
         make({"root": tmp_path, "split": "train"})
     with pytest.raises(
-        SceneReadError, match=r"validation\.h5 does not exist; .*leave the part out of --splits"
+        SceneReadError, match=r"validation\.h5 does not exist; .*leave the part out of `--splits`"
     ):
         make({"root": tmp_path, "split": "valid"})
-    with pytest.raises(UsageError, match="no part 'tran': --splits takes train, val, test"):
+    with pytest.raises(UsageError, match="no part 'tran': `--splits` takes train, val, test"):
         make({"root": tmp_path, "split": "tran"})
     with h5py.File(tmp_path / "training.h5", "w") as file:
         file["sen1"] = np.zeros((1, 32, 32, 8))

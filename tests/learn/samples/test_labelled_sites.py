@@ -109,7 +109,7 @@ def test_no_table(root: Path) -> None:
     with pytest.raises(
         SceneReadError,
         match=r"the table of sites does not exist; check data\.root, or set "
-        "it with --data",
+        "it with `--data FOLDER`",
     ):
         find_sites(SitesSpec(root=root, table=Path("none.csv")), (IMAGE,), CLASSES)
 

@@ -93,7 +93,7 @@ def test_what_is_missing_or_unknown_is_named(root: Path, tmp_path: Path) -> None
     def run(*parts: str) -> None:
         import_meter_ml(root, parts, tmp_path / "set", no_progress)
 
-    with pytest.raises(UsageError, match="no part 'tran': --splits takes train, val, test"):
+    with pytest.raises(UsageError, match="no part 'tran': `--splits` takes train, val, test"):
         run("tran")
     (root / "test_images" / "8").rename(root / "elsewhere")
     with pytest.raises(SceneReadError, match="the folder 8 of a site is missing"):

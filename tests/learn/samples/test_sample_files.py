@@ -40,7 +40,7 @@ def test_an_image_without_label_is_named(labelled: DataSpec) -> None:
 
 
 def test_an_empty_folder_says_where_to_look(tmp_path: Path, labelled: DataSpec) -> None:
-    with pytest.raises(SceneError, match="--data FOLDER"):
+    with pytest.raises(SceneError, match="`--data FOLDER`"):
         find_samples(labelled.model_copy(update={"root": tmp_path / "nowhere"}))
 
 

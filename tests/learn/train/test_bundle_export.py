@@ -75,7 +75,7 @@ def test_a_program_scores_as_the_graph(run: Run, tmp_path: Path, monkeypatch: py
 def test_only_bundles_get_programs(form: str, run: Run, tmp_path: Path) -> None:
     done = geoseg("export", run.bundle, "-o", tmp_path / "bundle", "--to", form, "--program")
     assert done.returncode == 2
-    assert "--program goes with --to onnx, onnx-fp32 or onnx-fp16" in done.stderr
+    assert "`--program` goes with `--to onnx`, onnx-fp32 or onnx-fp16" in done.stderr
 
 
 def test_a_bundle_is_not_overwritten_unasked(run: Run) -> None:
@@ -87,7 +87,7 @@ def test_a_bundle_is_not_overwritten_unasked(run: Run) -> None:
 def test_what_is_no_training_is_refused(run: Run, tmp_path: Path) -> None:
     done = geoseg("export", tmp_path, "-o", tmp_path / "bundle")
     assert done.returncode == 3
-    assert "give a folder of geoseg train" in done.stderr
+    assert "give a folder of `geoseg train`" in done.stderr
     done = geoseg("export", run.folder, "-o", tmp_path / "b", "--checkpoint", run.config)
     assert done.returncode == 3
     assert not (tmp_path / "b").exists()

@@ -65,7 +65,7 @@ def test_a_folder_without_checkpoint_is_not_resumed(tmp_path: Path, *, there: bo
     folder = tmp_path / "a"
     if there:
         folder.mkdir()
-    how = "with --overwrite in place of --resume" if there else "without --resume"
+    how = "with `--overwrite` in place of `--resume`" if there else "without `--resume`"
     with pytest.raises(OutputError, match=f"no checkpoint to resume from; start the training {how}"):
         check_start(PaceSpec(epochs=1), folder, resume=True)
 
@@ -80,8 +80,8 @@ def test_what_continues_a_folder_is_said(tmp_path: Path, *, checkpoint: bool) ->
     config.write_text(CONFIG.format(root=tmp_path))
     done = geoseg("train", config, "-o", folder)
     assert done.returncode == 6
-    assert ("add --resume" in done.stderr) == checkpoint
-    assert "--overwrite to start again" in done.stderr
+    assert ("add `--resume`" in done.stderr) == checkpoint
+    assert "`--overwrite` to start again" in done.stderr
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])

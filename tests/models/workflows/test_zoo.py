@@ -75,7 +75,9 @@ def test_auto_on_real_scenes(arguments: tuple[str, ...], model: str, data_dir: P
     ran = geoseg("flood", data_dir / arguments[0], *arguments[1:], "-o", tmp_path / "map.gpkg", "--json")
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["model"] is None
-    assert f"the network {model} is used with --model only: it has no scores on another sensor" in ran.stderr
+    assert (
+        f"the network {model} is used with `--model` only: it has no scores on another sensor" in ran.stderr
+    )
 
 
 def test_tiles_leave_no_seam(data_dir: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_torch_that_is_missing_is_named_with_the_remedy(monkeypatch: pytest.Monk
 
 def test_a_bundle_without_a_program_is_refused_with_the_remedy() -> None:
     with pytest.raises(
-        ModelError, match=r"flood-sar has no torch\.export program.*use --runtime onnx"
+        ModelError, match=r"flood-sar has no torch\.export program.*use `--runtime onnxruntime`"
     ) as caught:
         open_session(find_model("flood-sar"), runtime="torch", device="cpu", tile=64)
     assert caught.value.exit_code == 4

@@ -83,7 +83,7 @@ def test_assets_at_addresses_of_a_local_item(place: Place, whole: bool) -> None:
     table = item_collection(*items(place.address)) if whole else items(place.address)[1]
     path = write_json(place.folder / "saved.json", table)
     name = f"{path}#{NAMES[1]}" if whole else str(path)
-    with pytest.raises(SceneReadError, match="add --remote-assets"):
+    with pytest.raises(SceneReadError, match="add `--remote-assets`"):
         check(name, 1)
     check(name, 1, remote_assets=True)
 

@@ -17,7 +17,7 @@ from geoseg.tasks.change.change_map import map_change
 from geoseg.tasks.change.change_network import BothDates
 from geoseg.tasks.change.transitions import Transitions
 from tests.messages import progress
-from tests.tasks.flood.test_flood_network import CLASSES, SIDE, bundle, raster
+from tests.tasks.flood.network_bundles import CLASSES, SIDE, bundle, raster
 
 Change = Callable[..., RunRecord]
 
@@ -205,7 +205,7 @@ def test_what_does_not_go_together(change: Change, tmp_path: Path) -> None:
         change(flood, *dates)
     series = bundle(tmp_path / "models" / "series", ("green", "t2:green", "t3:green"))
     with pytest.raises(
-        UsageError, match=r"from 3 dates: use geoseg (flood|segment) SCENE SCENE SCENE --model"
+        UsageError, match=r"from 3 dates: use `geoseg (flood|segment) SCENE SCENE SCENE --model"
     ):
         change(series, *dates)
     missing = bundle(tmp_path / "models" / "nir", ("green", "nir"))

@@ -42,7 +42,7 @@ def test_codes_without_names(dtype: str, compare: Compare, tmp_path: Path) -> No
     assert pixels_by_pair(polygons(tmp_path)) == expected_pairs(before, after, seen)
     assert not told.warnings
     if dtype != "float32":
-        with pytest.raises(BandError, match="if both are class maps, give --method classes"):
+        with pytest.raises(BandError, match="if both are class maps, give `--method classes`"):
             compare(*paths)
 
 
@@ -136,12 +136,12 @@ def test_a_map_without_names_takes_those_of_the_other(compare: Compare, tmp_path
 
 def test_what_is_for_scenes_is_refused_or_told(compare: Compare, tmp_path: Path) -> None:
     paths = [classmaps.with_tags(tmp_path / f"{i}.tif", data) for i, data in enumerate(two_dates(CLASSES))]
-    with pytest.raises(UsageError, match="--method cva compares scenes"):
+    with pytest.raises(UsageError, match="`--method cva` compares scenes"):
         compare(*paths, method="cva")
     with pytest.raises(UsageError, match="there are auto, classes, mad"):
         compare(*paths, method="magic")
     _, told = compare(*paths, coregister=True, threshold=3.0)
-    assert any("--threshold, --coregister: not used between class maps" in text for text in told.warnings)
+    assert any("`--threshold`, `--coregister`: not used between class maps" in text for text in told.warnings)
 
 
 def test_the_order_of_years_is_looked_at(compare: Compare, tmp_path: Path) -> None:

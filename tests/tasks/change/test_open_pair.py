@@ -102,7 +102,7 @@ def test_a_layer_of_one_date_is_warned_of(change: Change, tmp_path: Path) -> Non
         noisy(simulated_scene(), 2),
         layer={"height": write(tmp_path / "h.tif", scene[:1], names=("height",))},
     )
-    assert any("--layer height" in warning for warning in told.warnings)
+    assert any("`--layer height" in warning for warning in told.warnings)
 
 
 def test_what_cannot_be_compared_is_refused(change: Change, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_0_and_1_of_a_product_that_means_something_else_by_them_are_asked_for(
     tmp_path: Path, name: str
 ) -> None:
     path = write_raster(tmp_path / name, (GROUND == RIVER).astype(np.uint8))
-    refused(path, r"it may be .*, or a mask derived from it.*--permanent-values")
+    refused(path, r"it may be .*, or a mask derived from it.*`--permanent-values")
 
 
 @pytest.mark.parametrize("values", [(0, 255), (0, 100), (0, 2), (-1, 0), (0, 1, 2), (0.0, 0.5, 1.0)])
@@ -154,7 +154,7 @@ def test_a_flood_map_of_geoseg(tmp_path: Path) -> None:
 
 def test_water_that_is_nodata_too_is_asked_for(tmp_path: Path) -> None:
     path = DYNAMIC_WORLD.write(tmp_path, nodata=0)
-    refused(path, "0 is its nodata value too; give --permanent-values 0")
+    refused(path, "0 is its nodata value too; give `--permanent-values 0`")
     found, _ = water(path, permanent_values=(0,))
     np.testing.assert_array_equal(found == 1, GROUND == RIVER)
 

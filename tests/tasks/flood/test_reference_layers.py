@@ -82,7 +82,7 @@ def test_codes_without_a_name_are_asked_for(tmp_path: Path, name: str) -> None:
         # Its forests have codes that no other product has.
         holds_the_river(water(path)[0], product)
         return
-    said = refused(path, "--permanent-values.*--permanent-above")
+    said = refused(path, "`--permanent-values.*`--permanent-above")
     assert f"{product.river:.2g}" in said or f"{product.river:g}" in said
     found, _ = water(path, permanent_values=(product.river,))
     np.testing.assert_array_equal(found == 1, GROUND == RIVER)

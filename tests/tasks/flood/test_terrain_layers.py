@@ -115,7 +115,7 @@ def test_values_that_hand_does_not_have(tmp_path: Path) -> None:
     _, heard = layer(hand=heights(tmp_path / "h.tif", (RAMP + 5).astype(np.float32)))
     assert any("heights above the sea" in warning for warning in heard.warnings)
     _, heard = layer(hand=heights(tmp_path / "h.tif", (RAMP + 200).astype(np.float32)))
-    assert any("its least value, 200, is above --max-hand 15" in warning for warning in heard.warnings)
+    assert any("its least value, 200, is above `--max-hand 15`" in warning for warning in heard.warnings)
 
 
 @pytest.mark.parametrize(

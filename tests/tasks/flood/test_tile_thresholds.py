@@ -144,7 +144,7 @@ def test_the_map_does_not_depend_on_the_tiles_of_the_engine(tmp_path: Path) -> N
 
 def test_a_given_threshold_is_used_everywhere(tmp_path: Path, messages: Messages) -> None:
     found = mapped(tmp_path / "a", thresholding="tiles", threshold=-19.0)
-    assert any("as given; --thresholding tiles has no effect" in text for text in messages.notes)
+    assert any("as given; `--thresholding tiles` has no effect" in text for text in messages.notes)
     assert np.array_equal(found, mapped(tmp_path / "b", threshold=-19.0))
 
 
@@ -155,7 +155,7 @@ def test_a_given_threshold_is_used_everywhere(tmp_path: Path, messages: Messages
 def test_other_measures_are_refused(method: str, units: Units, before: int) -> None:
     kind: SensorKind = "optical" if units == "reflectance" else "sar"
     bands = ("green", "swir16") if kind == "optical" else ("vv", "vh")
-    with pytest.raises(UsageError, match="--thresholding tiles is for backscatter in dB of one scene"):
+    with pytest.raises(UsageError, match="`--thresholding tiles` is for backscatter in dB of one scene"):
         find_candidates(
             request(method=method, thresholding="tiles"), dict.fromkeys(bands, units), kind, before
         )

@@ -216,7 +216,7 @@ def test_groups_with_too_few_pixels_are_left_out_and_counted(tmp_path: Path, mes
     assert seen[:, :20].all()
     assert any("1 of 4 groups" in text for text in messages.warnings)
     with (
-        pytest.raises(SceneError, match=r"98 valid pixels.*--column-group 0"),
+        pytest.raises(SceneError, match=r"98 valid pixels.*`--column-group 0`"),
         retrieved(write_envi(tmp_path / "few.img", simulate(60, 40)), column_group=1),
     ):
         pass
@@ -266,7 +266,7 @@ def test_scenes_that_are_no_radiance_cube_are_refused(tmp_path: Path) -> None:
         file.write(np.ones((2, 9, 9), np.float32))
         file.descriptions = ("swir16", "swir22")
     with (
-        pytest.raises(SceneError, match=r"not those of an imaging spectrometer.*--method mbsp"),
+        pytest.raises(SceneError, match=r"not those of an imaging spectrometer.*`--method mbsp`"),
         retrieved(six),
     ):
         pass

@@ -260,7 +260,7 @@ def test_a_further_scene_of_another_place_is_refused(scene: Path, tmp_path: Path
     model = mean_classifier(tmp_path / "two", (SENTINEL_2, NAIP))
     fine = np.full((2, 800, 800), 99, np.uint8)
     far = write_scene(tmp_path / "far.tif", fine, ["red", "nir"], pixel=1, scale=1, west=400_000)
-    with pytest.raises(SceneError, match=r"--also naip=.*far\.tif does not overlap scene"):
+    with pytest.raises(SceneError, match=r"`--also naip=.*far\.tif` does not overlap scene"):
         mapped(scene, model, tmp_path / "a.gpkg", also={"naip": str(far)})
 
 
@@ -268,7 +268,7 @@ def test_the_scene_may_be_any_input(scene: Path, tmp_path: Path) -> None:
     model = mean_classifier(tmp_path / "two", (NAIP, SENTINEL_2))
     done = mapped(scene, model, tmp_path / "a.gpkg", sensor_input="sentinel-2", threshold=0.4)
     assert any("input naip has no scene" in note for note in done.notes)
-    with pytest.raises(UsageError, match="is given twice, as SCENE and by --also"):
+    with pytest.raises(UsageError, match="is given twice, as SCENE and by `--also`"):
         mapped(scene, model, tmp_path / "b.gpkg", sensor_input="sentinel-2", also={"sentinel-2": "x.tif"})
     with pytest.raises(UsageError, match="has no input 'sentinel-1'; it has naip, sentinel-2"):
         mapped(scene, model, tmp_path / "b.gpkg", also={"sentinel-1": "x.tif"})
@@ -343,7 +343,7 @@ def test_coarse_pixels_are_warned_of(counts: NDArray[np.uint16], model: ModelSpe
 
 
 def test_options_of_other_maps_are_refused(scene: Path, model: ModelSpec, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--tile, --tta does not apply to facilities"):
+    with pytest.raises(UsageError, match="`--tile`, `--tta` does not apply to facilities"):
         mapped(scene, model, tmp_path / "a.gpkg", tile=64, tta=True)
 
 

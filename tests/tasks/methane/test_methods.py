@@ -89,7 +89,7 @@ def test_a_method_for_other_scenes_is_refused() -> None:
         UsageError, match="needs a scene of an imaging spectrometer; for multispectral scenes use one of"
     ):
         choose_two_band_method("mag1c", references=True)
-    with pytest.raises(UsageError, match="--method sbmp compares two dates"):
+    with pytest.raises(UsageError, match="`--method sbmp` compares two dates"):
         choose_two_band_method("sbmp", references=False)
     with pytest.raises(SceneError, match="use mag1c or matched-filter"):
         choose_spectrometer_method("mbsp", "cube")

@@ -110,7 +110,7 @@ def test_a_file_where_only_the_day_is_known(tmp_path: Path, wind_file: Path) -> 
 
 def test_no_place(tmp_path: Path, wind_file: Path) -> None:
     spec = request(write_band(tmp_path / "T32TNR_20230506T103000_B12.tif", crs=None), wind=wind_file)
-    with opened(spec) as scene, pytest.raises(SceneError, match=r"no CRS.*--wind"):
+    with opened(spec) as scene, pytest.raises(SceneError, match=r"no CRS.*`--wind`"):
         wind_of(spec, scene, S2A)
 
 

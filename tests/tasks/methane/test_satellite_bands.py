@@ -30,7 +30,9 @@ def test_metadata_tell_it(tmp_path: Path, letter: str) -> None:
 def test_another_than_told_is_refused(tmp_path: Path) -> None:
     with (
         scene(write_safe(tmp_path, letter="A")) as opened,
-        pytest.raises(SceneError, match=r"Sentinel-2A MSI, not from Sentinel-2B MSI; leave --satellite out"),
+        pytest.raises(
+            SceneError, match=r"Sentinel-2A MSI, not from Sentinel-2B MSI; leave `--satellite` out"
+        ),
     ):
         satellite_of(opened, "sentinel-2b")
 
@@ -38,7 +40,7 @@ def test_another_than_told_is_refused(tmp_path: Path) -> None:
 def test_names_that_do_not_tell_ask_for_it(tmp_path: Path) -> None:
     path = write_band(tmp_path / "T50QKK_20180323T024539_B12.tif")
     with scene(path) as opened:
-        with pytest.raises(SceneError, match=r"--satellite NAME \(.*sentinel-2a, sentinel-2b\)") as caught:
+        with pytest.raises(SceneError, match=r"`--satellite NAME` \(.*sentinel-2a, sentinel-2b\)") as caught:
             satellite_of(opened, None)
         assert caught.value.exit_code == 3
         assert satellite_of(opened, "sentinel-2b").swir22 == (2093.2, 2278.2)
@@ -50,7 +52,7 @@ def test_names_that_do_not_tell_ask_for_it(tmp_path: Path) -> None:
 def test_a_satellite_without_a_table(tmp_path: Path) -> None:
     with scene(write_safe(tmp_path, letter="C")) as opened:
         assert known_satellite(opened) is None
-        with pytest.raises(SceneError, match=r"sentinel-2c.*no methane absorption table.*--satellite NAME"):
+        with pytest.raises(SceneError, match=r"sentinel-2c.*no methane absorption table.*`--satellite NAME`"):
             satellite_of(opened, None)
         assert satellite_of(opened, "sentinel-2a").name == "sentinel-2a"
     path = write_band(tmp_path / "LE07_L1TP_193029_20030506_20160926_01_T1_B7.TIF")

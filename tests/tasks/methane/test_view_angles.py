@@ -72,14 +72,14 @@ def test_only_the_day_is_known(tmp_path: Path) -> None:
         assert "mean local solar time" in angles.source
         # The space station keeps no hour.
         assert acquisition_time(opened, EMIT) is None
-        with pytest.raises(SceneError, match=r"time of day is unknown.*--sun-zenith"):
+        with pytest.raises(SceneError, match=r"time of day is unknown.*`--sun-zenith DEGREES`"):
             angles_of(opened, EMIT)
 
 
 def test_nothing_is_known(tmp_path: Path) -> None:
     path = write_band(tmp_path / "swir22.tif")
     with scene(path) as opened:
-        with pytest.raises(SceneError, match=r"its date is unknown.*--sun-zenith") as caught:
+        with pytest.raises(SceneError, match=r"its date is unknown.*`--sun-zenith DEGREES`") as caught:
             angles_of(opened, S2A)
         assert caught.value.exit_code == 3
         assert angles_of(opened, S2A, sun_zenith=30).sun_zenith == 30
@@ -89,7 +89,7 @@ def test_no_place(tmp_path: Path) -> None:
     path = write_band(tmp_path / "T32TNR_20230506T101031_B12.tif", crs=None)
     with scene(path) as opened:
         assert opened.centre is None
-        with pytest.raises(SceneError, match=r"its location is unknown.*--sun-zenith"):
+        with pytest.raises(SceneError, match=r"its location is unknown.*`--sun-zenith DEGREES`"):
             angles_of(opened, S2A)
 
 

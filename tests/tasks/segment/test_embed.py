@@ -136,9 +136,9 @@ def test_two_dates_are_one_series(tmp_path: Path, messages: Messages) -> None:
     run(dates, out := tmp_path / "emb.tif", patch=8, tile=64, dates=2)
     with rasterio.open(out) as file:
         assert file.tags()["EMBEDDING_DATES"] == "2"
-    with pytest.raises(UsageError, match="--dates 3 needs 3 scenes, one per date"):
+    with pytest.raises(UsageError, match="`--dates 3` needs 3 scenes, one per date"):
         run(dates, out, patch=8, tile=64, dates=3, overwrite=True)
-    with pytest.raises(SceneError, match=r"is given for two dates: --dates 2 needs different scenes"):
+    with pytest.raises(SceneError, match=r"is given for two dates: `--dates 2` needs different scenes"):
         run((dates[0], dates[0]), out, patch=8, tile=64, dates=2, overwrite=True)
 
 
@@ -181,7 +181,7 @@ def test_files_are_scenes_that_compare_with_their_like_only(tmp_path: Path) -> N
         ("emb.gpkg", {}, UsageError, r"use \.tif or \.parquet"),
         ("emb.tif", {"encoder": "galileo"}, UsageError, "there is no encoder galileo; geoseg has"),
         ("emb.tif", {"weights": "auto"}, ModelError, "geoseg models pull galileo-nano"),
-        ("emb.tif", {"patch": 4, "tile": 512}, UsageError, "use --tile 64"),
+        ("emb.tif", {"patch": 4, "tile": 512}, UsageError, "use `--tile 64`"),
         ("emb.tif", {"patch": 4, "tile": 32, "overlap": 6}, UsageError, "multiple of 8"),
     ],
 )

@@ -125,7 +125,7 @@ def test_no_command_maps_with_features(exported: EncoderBundle) -> None:
             EncoderChoice(name=NANO, weights="none", patch=4, tile=512),
             RGB,
             1,
-            "attends to all others.*--tile 64",
+            "attends to all others.*`--tile 64`",
         ),
         (EncoderChoice(name=NANO, weights="none", patch=1, tile=16), (*RGB, "nir"), 24, "fewer dates"),
         (EncoderChoice(name=NANO, weights="none"), (*RGB, "vv", "vh"), 1, "one kind of sensor"),

@@ -83,9 +83,9 @@ def test_a_threshold_is_found(tmp_path: Path, messages: Messages) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({}, "give --model|no model"),
+        ({}, "give `--model`|no model"),
         ({"like": ((0, 0),), "model": "water"}, "exclude each other"),
-        ({"model": "water", "encoder": "galileo-nano"}, "--encoder goes with --like"),
+        ({"model": "water", "encoder": "galileo-nano"}, "`--encoder` goes with `--like`"),
         ({"like": ((0, 0),), "threshold": 1.0}, "less than 1"),
     ],
 )
@@ -100,8 +100,8 @@ def test_options_that_do_not_go_together(options: dict[str, Any], text: str) -> 
         ((EAST - 5, NORTH), {}, "lies outside .* x is 500000 to 501200"),
         ((15.0, 89.0), {}, "lies outside"),
         ((EAST + 5, NORTH - 5), {}, "was not observed"),
-        (STRIPE, {"encoder": "galileo-nano"}, "leave out --encoder"),
-        (STRIPE, {"weights": "none"}, "leave out --weights"),
+        (STRIPE, {"encoder": "galileo-nano"}, "leave out `--encoder`"),
+        (STRIPE, {"weights": "none"}, "leave out `--weights`"),
     ],
 )
 def test_places_that_cannot_be_compared(

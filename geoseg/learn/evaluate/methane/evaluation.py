@@ -40,7 +40,8 @@ def evaluate(
     """
     if not pairs and not grounds:
         raise UsageError(
-            "no scene to add plumes to: give --data FOLDER, --scene with --reference, or --ground NOISE"
+            "no scene to add plumes to: give `--data FOLDER`, `--scene` with `--reference`, or "
+            "`--ground NOISE`"
         )
     runs: list[Run] = []
     controls: list[Control] = []

@@ -143,7 +143,7 @@ def band_transmittance(
     """
     if satellite.swir22 is None or satellite.swir16 is None:
         raise UsageError(
-            f"--satellite {satellite.name}: plumes cannot be simulated, because a short-wave "
+            f"`--satellite {satellite.name}`: plumes cannot be simulated, because a short-wave "
             f"infrared band is missing"
         )
     table = methane()
@@ -195,7 +195,7 @@ def inject(
             moved = _mirror(request.paths, set(files), folder)
         for path, file_bands in files.items():
             if path not in moved:
-                raise SceneError(f"{path} is not in a folder or file of the scene given")
+                raise SceneError(f"{path} is not in a folder or file of the given scene")
             _write(path, moved[path], file_bands, release, transmittance)
     areas = grid.window_areas(window)
     mass = column * KG_PER_PPM_M * areas

@@ -43,7 +43,7 @@ def write_ground(folder: Path, noise: float, seed: int) -> ScenePair:
         OutputError: the folder cannot be written.
     """
     if not 0 < noise < 0.2:
-        raise UsageError(f"--ground {noise:g}: the noise must be between 0 and 0.2, for example 0.01")
+        raise UsageError(f"`--ground {noise:g}`: the noise must be between 0 and 0.2, for example 0.01")
     rng = np.random.default_rng(seed)
     profile = {
         "driver": "GTiff",

@@ -80,7 +80,7 @@ def prepare_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progres
     methods = trial.methods_of(pair)
     if not methods:
         raise SceneError(
-            f"{pair.name}: {', '.join(trial.methods)} require a reference scene; give one with --reference"
+            f"{pair.name}: {', '.join(trial.methods)} require a reference scene; give one with `--reference`"
         )
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(pair.scene, sensors()))

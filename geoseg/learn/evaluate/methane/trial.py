@@ -61,14 +61,16 @@ class Trial:
             UsageError: a list is empty, or a number is out of range.
         """
         if not (self.rates_t_h and self.winds_m_s and self.methods):
-            raise UsageError("--rates, --winds and --methods require at least one value each")
+            raise UsageError("`--rates`, `--winds` and `--methods` require at least one value each")
         if not all(0 < rate <= 10_000 for rate in self.rates_t_h):
-            raise UsageError("--rates must be above 0 t/h; the control without plume is added automatically")
+            raise UsageError(
+                "`--rates` must be above 0 t/h; the control without plume is added automatically"
+            )
         if not all(0 < wind <= 60 for wind in self.winds_m_s):
-            raise UsageError("--winds must be above 0 and at most 60 m/s")
+            raise UsageError("`--winds` must be above 0 and at most 60 m/s")
         known = two_band_methods()
         if unknown := next((name for name in self.methods if name not in known), None):
-            raise UsageError(f"--methods: unknown method {unknown}; methods are {', '.join(known)}")
+            raise UsageError(f"`--methods`: unknown method {unknown}; methods are {', '.join(known)}")
 
     def class_at(self, wind_m_s: float) -> Stability:
         """Return the stability class for a wind speed."""
@@ -131,5 +133,5 @@ def pairs_in(folder: Path) -> tuple[ScenePair, ...]:
         if (item / "after").is_dir() and (item / "before").is_dir()
     ]
     if not pairs:
-        raise SceneError(f"--data {folder}: no pair NAME/before (the reference) and NAME/after (the scene)")
+        raise SceneError(f"`--data {folder}`: no pair NAME/before (the reference) and NAME/after (the scene)")
     return tuple(pairs)

@@ -59,18 +59,18 @@ class MadChange(CanonicalVariates):
         """Fit plain MAD, without pixels that clearly changed where these would mask themselves."""
         before, after = sample.pixels()
         plain = fit_mad(before, after, rounds=0)
-        unmasked = fit_unmasked(before, after, plain)
-        if unmasked.left_out:
+        transform, left_out = fit_unmasked(before, after, plain)
+        if left_out:
             note(
                 LOG,
-                f"{unmasked.left_out:.1%} of the sample changed clearly and in the same way, which "
+                f"{left_out:.1%} of the sample changed clearly and in the same way, which "
                 f"would hide this change: {self.name} is fitted to the rest",
             )
-        note(LOG, correlations_note(unmasked.mad))
+        note(LOG, correlations_note(transform))
         return replace(
             self,
-            transform=unmasked.mad,
-            unbounded=unmasked.left_out > 0,
+            transform=transform,
+            unbounded=left_out > 0,
             correlation=float(plain.correlations[-1]),
         )
 

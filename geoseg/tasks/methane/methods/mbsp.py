@@ -15,6 +15,6 @@ class Mbsp(TwoBandMethod):
     preference = 2
     caveat_without_reference = (
         "no reference scene is given: roofs, soils and clearings with unusual spectra can look like methane, "
-        "more often than the estimated number of false alarms; give --reference SCENE, a scene of the same "
+        "more often than the estimated number of false alarms; give `--reference SCENE`, a scene of the same "
         "place without a plume"
     )

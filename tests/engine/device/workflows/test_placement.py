@@ -29,7 +29,7 @@ from geoseg.tasks.change.change_network import BothDates
 from geoseg.tasks.flood.choice import HAND, PERMANENT
 from geoseg.tasks.flood.flood_network import WaterWithLayers
 from geoseg.tile_grid import TileGrid
-from tests.tasks.flood.test_flood_network import LIMITS, known
+from tests.tasks.flood.network_bundles import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -125,12 +125,12 @@ def test_only_the_part_held_out_is_judged(config: Path) -> None:
     [
         (("--method", "mndvi"), 2, "unknown water method 'mndvi'"),
         (("--method", "mndwi --threshhold 1"), 2, "--threshhold"),
-        (("--method", "mndwi --threshold x"), 2, "--threshold: 'x' should be a number"),
+        (("--method", "mndwi --threshold x"), 2, "`--threshold`: 'x' should be a number"),
         (("--on", "tests"), 2, "'--on': 'tests' is not one of"),
         (("--model", "no-such-model"), 4, "no-such-model"),
         (("--record",), 2, "--model"),
         (("--set", "baselines=[]"), 2, "nothing to evaluate"),
-        (("--data", "/nowhere"), 3, "--data FOLDER"),
+        (("--data", "/nowhere"), 3, "`--data FOLDER`"),
     ],
 )
 def test_what_is_wrong_is_said(config: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
@@ -177,7 +177,7 @@ def test_every_region_is_left_out_once(config: Path) -> None:
 def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> None:
     """The temperature is applied to maps from then on; the map itself does not change."""
     onnx = pytest.importorskip("onnx")
-    from tests.tasks.flood.test_flood_network import bundle  # noqa: PLC0415
+    from tests.tasks.flood.network_bundles import bundle  # noqa: PLC0415
 
     assert onnx
     path = bundle(tmp_path / "more", ("green", "swir16"), evidence=None)
@@ -191,7 +191,7 @@ def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> N
     assert {*TRIVIAL, "classical", "mndwi"} == {rival["name"] for rival in item["rivals"]}
     assert (item["units"], item["scenes"], item["folds"]) == ("reflectance", 8, 0)
     assert item["left_out"] == {"sensors": [], "regions": [], "events": []}
-    assert "used with --model only: it has no scores on another sensor, region and event" in ran.stderr
+    assert "used with `--model` only: it has no scores on another sensor, region and event" in ran.stderr
     jsonschema.validate(json.loads((path / "model.json").read_text()), SCHEMA)
     assert kept["geoseg:temperature"] == found["temperature"]
     again = geoseg("evaluate", "maps", config, "--model", path, "--on", "all", "--json")
@@ -248,7 +248,7 @@ def test_evidence_of_every_kind_left_out_makes_a_default(
     """Rivals of the same scenes in another order are compared scene by scene."""
     pytest.importorskip("onnx")
     from geoseg.bundles.find import find_model  # noqa: PLC0415
-    from tests.tasks.flood.test_flood_network import bundle  # noqa: PLC0415
+    from tests.tasks.flood.network_bundles import bundle  # noqa: PLC0415
 
     path = bundle(tmp_path / "net", ("green", "swir16"), evidence=None, training_scenes=WEST)
     spec = _covering(config, west=EAST, east=EAST)

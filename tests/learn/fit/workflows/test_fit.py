@@ -216,10 +216,10 @@ def near(name: str) -> list[dict[str, Any]]:
             r"fewer than two places of water \(1\)",
         ),
         (lambda: points(column="ground"), {"class_column": "soil"}, SceneError, "column 'soil' is missing"),
-        (points, {"features": "texture"}, UsageError, "--features texture: there are bands, indices"),
-        (points, {"features": "embedding"}, UsageError, "an embedding needs --encoder"),
+        (points, {"features": "texture"}, UsageError, "`--features texture`: there are bands, indices"),
+        (points, {"features": "embedding"}, UsageError, "an embedding needs `--encoder`"),
         (points, {"encoder": "no-such"}, UsageError, "there is no encoder no-such"),
-        (points, {"weights": "none"}, UsageError, "add --encoder NAME"),
+        (points, {"weights": "none"}, UsageError, "add `--encoder NAME`"),
     ],
     ids=["one-class", "outside", "one-place", "no-column", "no-features", "no-encoder", "encoder", "weights"],
 )
@@ -286,7 +286,7 @@ def test_an_existing_bundle_is_kept(tmp_path: Path) -> None:
         scene=SceneSpec(paths=(str(tmp_path / "scene.tif"),)),
         output=tmp_path / "cover",
     )
-    with pytest.raises(OutputError, match="use --overwrite"):
+    with pytest.raises(OutputError, match="use `--overwrite`"):
         fit_network(spec)
     with pytest.raises(UsageError, match="is the name of the model"):
         fit_network(spec.model_copy(update={"output": tmp_path / "1"}))

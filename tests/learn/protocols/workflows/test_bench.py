@@ -60,7 +60,7 @@ def test_pangaea_runs_reports_and_exports(config: Path, tmp_path: Path) -> None:
     assert exported.returncode == 0, exported.stderr
     again = geoseg("bench", "run", config, "--protocol", "pangaea", "-o", out)
     assert again.returncode == 6
-    assert "add --resume to continue" in again.stderr
+    assert "add `--resume` to continue" in again.stderr
     resumed = geoseg(
         "bench", "run", config, "--protocol", "pangaea", "--labels", "10,100", "-o", out, "--json", *QUICK,
         "--set", "network.decoder_channels=[8]", "--resume",

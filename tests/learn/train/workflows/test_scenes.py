@@ -245,9 +245,9 @@ def test_what_is_wrong_is_said(sites_run: Run, tmp_path: Path, change: str, code
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--method", "mndwi"), 2, "--method applies to maps"),
-        (("--shots", 3, "--model", "x"), 2, "--shots applies to maps"),
-        ((), 2, "add --model"),
+        (("--method", "mndwi"), 2, "`--method` applies to maps"),
+        (("--shots", 3, "--model", "x"), 2, "`--shots` applies to maps"),
+        ((), 2, "add `--model`"),
         (("--model", "flood-sar"), 4, "is a segmentation network"),
         (("--model", "x", "--on", "tests"), 2, "'--on': 'tests' is not one of"),
     ],

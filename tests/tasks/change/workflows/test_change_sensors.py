@@ -273,7 +273,7 @@ def test_change_within_a_class_and_to_no_class_is_mapped(tmp_path: Path) -> None
         found, _, told = compare(tmp_path, scenes_of(tmp_path, pair, dates), **options)
         hidden = kind == "change within a class"
         assert (found > 0).any() == (not hidden)
-        assert any("--within-class maps them" in note for note in told.notes)
+        assert any("`--within-class` maps them" in note for note in told.notes)
         found, _, _ = compare(tmp_path, scenes_of(tmp_path, pair, dates), **options, within_class=True)
         check(found, changed)
         polygons = pyogrio.read_dataframe(tmp_path / "map.gpkg", layer="change")

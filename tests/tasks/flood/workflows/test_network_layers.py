@@ -14,7 +14,7 @@ from geoseg.spec import FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.tasks.flood.flood_map import map_flood
 from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.messages import Messages, progress
-from tests.tasks.flood.test_flood_network import SIDE, bundle, raster, run, scene
+from tests.tasks.flood.network_bundles import SIDE, bundle, raster, run, scene
 
 
 @pytest.mark.parametrize("command", ["flood", "segment"])
