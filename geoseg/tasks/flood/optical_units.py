@@ -44,7 +44,9 @@ def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[NDA
         index = candidates.bands.index(name)
         values = [block[index] for block in blocks]
         observed = np.concatenate([item[np.isfinite(item)] for item in values] or [np.empty(0, np.float32)])
-        if scene.units(name) != "reflectance" or not observed.size:
+        # The median of values of which fewer than half are above the limit is below it, too.
+        above = np.count_nonzero(observed > NO_REFLECTANCE)
+        if scene.units(name) != "reflectance" or not observed.size or 2 * above < observed.size:
             continue
         middle = float(np.median(observed))
         if middle > NO_REFLECTANCE:
