@@ -136,7 +136,7 @@ def plan_jobs(
             if is_own(file):
                 raise UsageError(
                     f"{job.scene}: {file} is a file of the batch itself; name the map otherwise, for example "
-                    f"--name '{{scene}}-map{Path(job.map_file).suffix}'"
+                    f"`--name '{{scene}}-map{Path(job.map_file).suffix}'`"
                 )
             if file.casefold() in taken:
                 template = f"`--name {spec.name}`" if role in {"output", "scene"} else _shown(role)

@@ -175,7 +175,7 @@ def scene_request(entry: Entry, task: BatchTask, shared: Mapping[str, OptionValu
     given = {name: value for name, value in {**shared, **entry.options}.items() if name in own}
     places = [task.subject, task.earlier] if task.paired else [task.subject]
     options = {**given, **{name: list(entry.paths) for name in places}, "output": "none.gpkg"}
-    request = from_options(task.request, options, lambda name: f"{entry.where or entry.scene}: --{name}")
+    request = from_options(task.request, options, lambda name: f"{entry.where or entry.scene}: `--{name}`")
     found: SceneSpec = getattr(request, field)
     return found
 

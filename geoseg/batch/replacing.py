@@ -33,7 +33,7 @@ def check_products(spec: BatchSpec, store: Store, scenes: Iterable[str]) -> None
     if found := found or [path for path in items if path.exists()][:1]:
         raise OutputError(
             f"{store.target(found[0])}: exists, and no batch made it; write to another folder, or add "
-            "--overwrite to replace it"
+            "`--overwrite` to replace it"
         )
 
 

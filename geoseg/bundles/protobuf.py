@@ -9,11 +9,16 @@ and operators are read in 0.06 s without further memory, where the package onnx 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 """Kinds of content; groups (3, 4) are obsolete and 6, 7 do not exist."""
+
+_LONGEST_VARINT = 10
+"""Most bytes of a number."""
+
+_LONGEST_HEAD = 2 * _LONGEST_VARINT
+"""Most bytes before the content of a field: its number and kind, and its size."""
 
 LONGEST_TEXT = 2**24
 """Most bytes of a text field; a longer field means damage."""
@@ -23,8 +28,7 @@ class WireError(Exception):
     """The bytes are not a message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(NamedTuple):
     """One field of a message."""
 
     number: int
@@ -43,23 +47,27 @@ def fields(file: BinaryIO, end: int) -> Iterator[Field]:
     Raises:
         WireError: the bytes are not a message, or end too early.
     """
-    while file.tell() < end:
-        tag = read_varint(file)
+    position = file.tell()
+    while position < end:
+        head = file.read(_LONGEST_HEAD)
+        tag, at = _varint(head, 0)
         number, kind = tag >> 3, tag & 7
         value = size = 0
         if kind == VARINT:
-            value = read_varint(file)
+            value, at = _varint(head, at)
         elif kind == LENGTH:
-            size = read_varint(file)
+            size, at = _varint(head, at)
         elif kind in {FIXED32, FIXED64}:
             size = 4 if kind == FIXED32 else 8
         else:
-            raise WireError(f"a field of unknown kind {kind} before byte {file.tell()}")
-        stop = file.tell() + size
+            raise WireError(f"a field of unknown kind {kind} before byte {position + at}")
+        stop = position + at + size
         if number == 0 or stop > end:
             raise WireError(f"field {number} should end at byte {stop}, its message ends at {end}")
+        file.seek(position + at)
         yield Field(number=number, kind=kind, value=value, stop=stop)
         file.seek(stop)
+        position = stop
 
 
 def read_varint(file: BinaryIO) -> int:
@@ -68,14 +76,21 @@ def read_varint(file: BinaryIO) -> int:
     Raises:
         WireError: the number does not end.
     """
+    start = file.tell()
+    value, at = _varint(file.read(_LONGEST_VARINT), 0)
+    file.seek(start + at)
+    return value
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the number at a place of some bytes, and the place after it; see `read_varint`."""
     value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            raise WireError("the message ends within a number")
-        value |= (byte[0] & 127) << shift
-        if byte[0] < 128:
-            return value
+    for shift, byte in enumerate(data[at : at + _LONGEST_VARINT]):
+        value |= (byte & 127) << 7 * shift
+        if byte < 128:
+            return value, at + shift + 1
+    if at + _LONGEST_VARINT > len(data):
+        raise WireError("the message ends within a number")
     raise WireError("a number is longer than 64 bits")
 
 

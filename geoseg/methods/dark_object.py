@@ -31,6 +31,41 @@ def dark_object(values: NDArray[np.floating]) -> float:
     return max(0.0, float(np.percentile(observed, DARKEST)) - LEFT) if observed.size else 0.0
 
 
+class DarkestValues:
+    """The dark object of a band that is read in parts; holds one percent of the values."""
+
+    def __init__(self, most: int) -> None:
+        """Expect at most `most` values."""
+        self._keep = int(most * DARKEST / 100) + 2
+        self._lowest = np.empty(0, np.float32)
+        self._limit = np.float32(np.inf)
+        self._count = 0
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Add values as those of `dark_object`."""
+        observed = np.isfinite(values)
+        self._count += int(np.count_nonzero(observed))
+        observed &= values < self._limit
+        self._lowest = np.append(self._lowest, values[observed])
+        if len(self._lowest) > self._keep:
+            self._lowest = np.partition(self._lowest, self._keep - 1)[: self._keep]
+            self._limit = self._lowest[-1]
+
+    @property
+    def reflectance(self) -> float:
+        """Return the `dark_object` of all values, by the arithmetic of `numpy.percentile`."""
+        if not self._count:
+            return 0.0
+        lowest = np.sort(self._lowest)
+        position = (self._count - 1) * (DARKEST / 100)
+        first = int(position)
+        below, above = lowest[first], lowest[min(first + 1, len(lowest) - 1)]
+        share = position - first
+        step = above - below
+        value = below + step * share if share < 0.5 else above - step * (1 - share)
+        return max(0.0, float(value) - LEFT)
+
+
 def path_reflectance(darkest: Mapping[str, float], wavelengths: Mapping[str, float]) -> dict[str, float]:
     """Return the path reflectance by band.
 

@@ -37,6 +37,9 @@ BLOCK = 256
 """px, side of the working file's blocks, and number of rows that are buffered."""
 COG_BLOCK = 512
 _EDIT_PIXELS = 2**24
+_OVERVIEW_SCRATCH = "LZW"
+"""Compression of GDAL's temporary file of overviews. With several threads its default, ZSTD, takes 15 MB a
+block, whose new pages took two thirds of the processor time of a COG."""
 # Mode keeps class values and shares; the mean of scores is a score. Neighbouring scores resemble each other,
 # so that the horizontal predictor saves a third of the file.
 _CLASS_OPTIONS = {"overview_resampling": "MODE", "level": "6"}
@@ -183,7 +186,8 @@ class ClassRasterSink:
         if dataset is None or path is None:
             return
         work, target = Path(dataset.name), self._beside.path(path)
-        with writing(path), unreferenced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        settings = {"GDAL_TIFF_INTERNAL_MASK": True, "COG_TMP_COMPRESSION": _OVERVIEW_SCRATCH}
+        with writing(path), unreferenced(), rasterio.Env(**settings):
             dataset.update_tags(**{RECORD_TAG: record.model_dump_json()})
             dataset.close()
             copy_as_cog(work, target, {**options, "num_threads": str(self._threads or "ALL_CPUS")})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from geoseg.methods.dark_object import dark_object, path_reflectance
-from geoseg.scenes.bands import TWINS
+from geoseg.methods.dark_object import DarkestValues, path_reflectance
+from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.scene import Scene
-from geoseg.scenes.threshold_sample import sample
+from geoseg.scenes.threshold_sample import most_sampled, sampled
 from geoseg.spec import Atmosphere
 
 LEAST = 0.0005
@@ -64,13 +62,26 @@ def measured_path(scene: Scene) -> Mapping[str, float]:
     if scene not in _CACHE:
         uncropped = scene.uncropped()
         wavelengths = toa_wavelengths(uncropped, uncropped.band_names)
-        darkest = {}
-        # All bands at once would need hundreds of megabytes.
-        for band in wavelengths:
-            blocks = sample(uncropped, (band,))
-            darkest[band] = dark_object(np.concatenate([block.physical().ravel() for block in blocks]))
-        _CACHE[scene] = worth_subtracting(darkest, wavelengths)
+        _CACHE[scene] = worth_subtracting(_darkest(uncropped, wavelengths), wavelengths)
     return _CACHE[scene]
+
+
+def _darkest(scene: Scene, names: Iterable[str]) -> dict[str, float]:
+    """Return the dark object of bands, each where it is valid itself."""
+    darkest = {name: DarkestValues(most_sampled(scene)) for name in names}
+    for together in _decoded_together([band for band in scene.bands if band.name in darkest]):
+        for pixels in sampled(scene, [(name,) for name in together]):
+            darkest[pixels.bands[0]].add(pixels.physical())
+    return {name: values.reflectance for name, values in darkest.items()}
+
+
+def _decoded_together(bands: Sequence[Band]) -> list[list[str]]:
+    """Return the names of bands in groups: those that GDAL decodes together, and each other band alone."""
+    groups: dict[object, list[str]] = {}
+    for band in bands:
+        interleaved = band.raster.decoded([band.index]) > band.dtype.itemsize
+        groups.setdefault(band.raster if interleaved else band.name, []).append(band.name)
+    return list(groups.values())
 
 
 def corrected(scene: Scene) -> Scene:

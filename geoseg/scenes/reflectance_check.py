@@ -42,7 +42,7 @@ _LEAST = 50
 
 _REMEDY = (
     "state the scale in the files (gdal_edit.py -a_scale SCALE -a_offset OFFSET FILE) if it is another, and "
-    "the value of pixels without data (-a_nodata); --sensor generic reads digital numbers"
+    "the value of pixels without data (-a_nodata); `--sensor generic` reads digital numbers"
 )
 
 

@@ -100,7 +100,7 @@ def doubt_absence(bands: Sequence[Band], sensor: SensorSpec) -> None:
             LOG,
             "sentinel2-offset-doubtful",
             f"read as {sensor.name}, which has no offset, but the values contain that of Sentinel-2: "
-            f"{counts.why}; if these are digital numbers of Sentinel-2, use --sensor sentinel-2-l2a-offset",
+            f"{counts.why}; if these are digital numbers of Sentinel-2, use `--sensor sentinel-2-l2a-offset`",
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import rasterio
 
 from geoseg.errors import NothingObservedError
@@ -26,12 +28,34 @@ def sample(
     Raises:
         NothingObservedError: no pixel of the blocks is valid.
     """
-    windows = sample_windows(source.grid, size=size, most=most)
-    with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
-        blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
-    if not blocks:
-        raise NothingObservedError(
-            f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata. "
-            "Check the nodata tag, the AOI, and the files of the bands (`--band NAME=PATH`)"
-        )
-    return blocks
+    return list(sampled(source, [bands], size=size, most=most))
+
+
+def sampled(
+    source: Source, groups: Sequence[tuple[str, ...]], *, size: int = SAMPLE_SIZE, most: int = SAMPLES
+) -> Iterator[Pixels]:
+    """Yield the blocks of `sample` of several groups of bands, group after group of each block.
+
+    Raises:
+        NothingObservedError: no pixel of the blocks of a group is valid.
+    """
+    seen = dict.fromkeys(groups, False)
+    for window in sample_windows(source.grid, size=size, most=most):
+        for bands in groups:
+            with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
+                pixels = source.read(window, bands)
+            if pixels.valid.any():
+                seen[bands] = True
+                yield pixels
+    for bands, observed in seen.items():
+        if not observed:
+            raise NothingObservedError(
+                f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata. "
+                "Check the nodata tag, the AOI, and the files of the bands (`--band NAME=PATH`)"
+            )
+
+
+def most_sampled(source: Source) -> int:
+    """Return the number of pixels in the blocks of `sample`."""
+    windows = sample_windows(source.grid, size=SAMPLE_SIZE, most=SAMPLES)
+    return sum(window.height * window.width for window in windows)

@@ -16,9 +16,17 @@ from geoseg.bundles.find import find_model
 from geoseg.grid import Window
 from geoseg.learn.samples import find_samples, read_chip, sample_windows
 from geoseg.learn.samples.sample_spec import DataSpec
+from geoseg.methods.dark_object import dark_object
 from geoseg.run_record import RunRecord
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.dark_object_scene import as_trained, corrected, level_of, measured_path
+from geoseg.scenes.dark_object_scene import (
+    as_trained,
+    corrected,
+    level_of,
+    measured_path,
+    toa_wavelengths,
+    worth_subtracting,
+)
 from geoseg.spec import (
     Atmosphere,
     ChangeSpec,
@@ -111,6 +119,25 @@ def test_what_is_subtracted_is_that_of_the_whole_scene(tmp_path: Path) -> None:
         part = scene.clip(bbox=(500_300, 5_499_100, 500_900, 5_499_700), bbox_crs=CRS)
         assert part.grid.height < 70
         assert measured_path(part) == measured_path(scene)
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_each_band_is_measured_where_it_is_valid(interleave: str, tmp_path: Path) -> None:
+    """However a file orders its values, and whatever is missing in its other bands."""
+    stored = np.rint((_cube() + 0.08) * 10_000).astype(np.uint16)
+    stored = np.tile(stored, (1, 3, 3))
+    stored[1, :, 100:] = 0
+    file = write_raster(
+        tmp_path / "scene.tif", stored, descriptions=BANDS, nodata=0, interleave=interleave, tiled=True,
+        blockxsize=256, blockysize=256,
+    )  # fmt: skip
+    darkest = {
+        band: dark_object(np.where(values == 0, np.nan, values * np.float32(1e-4)).astype(np.float32))
+        for band, values in zip(BANDS, stored, strict=True)
+    }
+    with _open(SceneSpec(paths=(str(file),), sensor=TOA)) as scene:
+        expected = worth_subtracting(darkest, toa_wavelengths(scene, BANDS))
+        assert measured_path(scene) == pytest.approx(expected, abs=1e-6)
 
 
 CASES: dict[str, tuple[str, Atmosphere | None, bool, str]] = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.methods.dark_object import USUAL, dark_object, path_reflectance
+from geoseg.methods.dark_object import USUAL, DarkestValues, dark_object, path_reflectance
 
 WAVES = {"blue": 0.49, "green": 0.56, "red": 0.665, "nir": 0.842, "swir16": 1.61}
 
@@ -66,3 +66,24 @@ def test_what_cannot_be_told_is_zero() -> None:
     assert set(path({"nir": np.ones(5), "swir16": np.ones(5)}, WAVES).values()) == {0.0}
     assert set(path({"blue": np.full(5, np.nan)}, WAVES).values()) == {0.0}
     assert path({}, {}) == {}
+
+
+@given(
+    count=st.integers(1, 5000),
+    unknown=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
+    rounded=st.booleans(),
+    cuts=st.lists(st.integers(0, 5000), max_size=6),
+    seed=st.integers(0, 50),
+)
+def test_the_dark_object_of_parts_is_that_of_the_whole(
+    count: int, unknown: float, rounded: bool, cuts: list[int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.gamma(2, 0.05, count).astype(np.float32)
+    if rounded:
+        values = values.round(2)
+    values[rng.random(count) < unknown] = np.nan
+    parts = DarkestValues(count + seed)
+    for part in np.split(values, sorted(min(cut, count) for cut in cuts)):
+        parts.add(part)
+    assert parts.reflectance == pytest.approx(dark_object(values), abs=1e-7)

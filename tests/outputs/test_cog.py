@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -193,6 +194,43 @@ def test_statistics_of_the_replaced_raster_go_with_it(
         sink.write(strips(pixels, [])[0])
         sink.finish(record)
     assert [item.name for item in tmp_path.iterdir()] == ["classes.tif"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="page faults differ by system")
+def test_overviews_on_several_threads_reuse_their_memory(tmp_path: Path, record: RunRecord) -> None:
+    """Under the allocator's settings of maps, GDAL's default takes 50,000 new pages for 2048² pixels."""
+    script = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+import rasterio
+from geoseg.cli.memory import return_freed_memory
+from geoseg.files.output_files import OutputFiles
+from geoseg.grid import Grid
+from geoseg.outputs import open_raster
+from geoseg.pixels import Strip
+from geoseg.run_record import RunRecord
+from geoseg.spec import ClassSpec
+
+path, record = Path(sys.argv[1]), RunRecord.model_validate_json(sys.stdin.read())
+grid = Grid(crs=None, transform=rasterio.Affine.identity(), height=2048, width=2048)
+pixels = np.random.default_rng(0).integers(0, 3, (2048, 2048)).astype(np.uint8)
+specs = [ClassSpec(value=value, label=str(value), colour="#123456") for value in range(3)]
+return_freed_memory()
+with OutputFiles([path], overwrite=False) as beside:
+    with open_raster(path, None, grid=grid, classes=specs, beside=beside, threads=2) as sink:
+        sink.write(Strip(row=0, classes=pixels, scores=pixels))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        sink.finish(record)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    beside.commit()
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "map.tif")]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, input=record.model_dump_json()
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 20_000
 
 
 @pytest.mark.parametrize("kibibytes", [64, 600, 1000])

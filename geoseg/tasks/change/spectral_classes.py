@@ -13,7 +13,7 @@ from geoseg.engine.image_pair import Pair
 from geoseg.errors import UsageError
 from geoseg.messages import note, warn
 from geoseg.methods.change_statistics import window_mean
-from geoseg.methods.dark_object import dark_object
+from geoseg.methods.dark_object import DarkestValues
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
@@ -97,12 +97,12 @@ def with_path_reflectance(comparison: Comparison, pair: Pair, sample: Sequence[P
     def path_of(scene: Scene, name: str, first: int) -> dict[str, float]:
         wavelengths = toa_wavelengths(scene, comparison.bands)
         planes = {band: first + comparison.bands.index(band) for band in wavelengths}
-        darkest = {
-            band: dark_object(
-                np.concatenate([window_mean(block[i], comparison.radius).ravel() for block in blocks])
-            )
-            for band, i in planes.items()
-        }
+        darkest = {}
+        for band, index in planes.items():
+            values = DarkestValues(sum(block[index].size for block in blocks))
+            for block in blocks:
+                values.add(window_mean(block[index], comparison.radius))
+            darkest[band] = values.reflectance
         path = worth_subtracting(darkest, wavelengths)
         note_path_reflectance(name, path, " for the spectral classes")
         return path

@@ -43,10 +43,12 @@ def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[NDA
     for name in candidates.choices[0].measured:
         index = candidates.bands.index(name)
         values = [block[index] for block in blocks]
-        observed = np.concatenate([item[np.isfinite(item)] for item in values] or [np.empty(0, np.float32)])
-        if scene.units(name) != "reflectance" or not observed.size:
+        count = sum(int(np.count_nonzero(np.isfinite(item))) for item in values)
+        above = sum(int(np.count_nonzero(item > NO_REFLECTANCE)) for item in values)
+        # Where fewer than half of the values are above the limit, their median is not.
+        if scene.units(name) != "reflectance" or not count or 2 * above < count:
             continue
-        middle = float(np.median(observed))
+        middle = float(np.median(np.concatenate([item[np.isfinite(item)] for item in values])))
         if middle > NO_REFLECTANCE:
             raise SceneError(
                 f"{scene.name}: {name} has a median of {middle:.3g}, and reflectance lies in 0..1: its scale "
