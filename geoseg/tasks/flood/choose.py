@@ -25,6 +25,7 @@ from geoseg.tasks.flood.choice import (
     HAND,
     PERMANENT,
     SLOPE,
+    SNOW_BANDS,
     Candidates,
     WaterChoice,
     before_band,
@@ -255,6 +256,8 @@ def _with_literature_threshold(
             f"method {method.name} is no ratio: it needs reflectance 0..1, and its bands are in "
             f"{', '.join(sorted(units))}. Name the sensor with --sensor, or use mndwi"
         )
+    bright = method.nir_limit is not None and bands.get("nir") == "reflectance"
+    seen = (*method.bands, "nir") if bright else ()
     paths = {PERMANENT: spec.permanent_water, HAND: spec.hand, SLOPE: spec.slope}
     return WaterChoice(
         method=method,
@@ -263,7 +266,8 @@ def _with_literature_threshold(
         scale=method.threshold.scale,
         before=before_count if method.needs.all_before else min(before_count, 1),
         layers=tuple(name for name, path in paths.items() if path is not None),
-        nir_limit=method.nir_limit if bands.get("nir") == "reflectance" else None,
+        nir_limit=method.nir_limit if bright else None,
+        snow=all(band in seen and bands.get(band) == "reflectance" for band in SNOW_BANDS),
         max_hand=spec.max_hand,
         max_slope=spec.max_slope,
     )
