@@ -14,7 +14,7 @@ from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import UsageError
-from geoseg.messages import note, replay, warn
+from geoseg.messages import held, note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.embeddings import check_not_embedding
@@ -107,8 +107,14 @@ def open_for_network(
     prefixes = prefixes_of(model)
     own = [band.name for band in model.bands if band.name not in layers]
 
+    names = {prefix: [plain_name(name) for name in own if date_of(name) == prefix] for prefix in prefixes}
+    common = [name for name in names[prefixes[0]] if all(name in others for others in names.values())]
+
     def check(scene: Scene) -> None:
         check_not_embedding(scene, {plain_name(name) for name in own}, f"the network {model.name}")
+        # Which date a scene is of is not known yet.
+        with held():
+            scene.select(common)
 
     scenes = open_dates(
         request, len(prefixes), model.name, run, stack, progress, check=check, dry_run=dry_run
@@ -117,8 +123,7 @@ def open_for_network(
     for prefix, scene in zip(prefixes, scenes, strict=True):
         # The clouds of a scene are reported where the map is.
         report_masked(clip(scene, run) if not made else scene)
-        bands = [plain_name(name) for name in own if date_of(name) == prefix]
-        selected = for_model(scene, model).select(bands)
+        selected = for_model(scene, model).select(names[prefix])
         made.append(selected if made else clip(selected, run))
         replay(made[-1].messages, of=scene.name if len(scenes) > 1 else "")
     return made

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.bundles.find import find_model
@@ -14,7 +15,7 @@ from geoseg.engine.image_pair import AFTER, Pair, coregistered
 from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import BandError, UsageError
+from geoseg.errors import BandError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collecting, held, note, replay, warn
 from geoseg.pixels import Pixels
@@ -22,7 +23,7 @@ from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes.one_unit import check_one_unit
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import ChangeSpec, SpectralSpec
+from geoseg.spec import ChangeSpec, ModelSpec, SpectralSpec
 from geoseg.spec.presets import task
 from geoseg.tasks.change.change_attributes import ChangeAttributes, extras
 from geoseg.tasks.change.choose import Comparison, check_method, choose, default_method
@@ -65,22 +66,40 @@ def map_change(
         ModelError: the network does not fit the dates.
         OutputError: an output cannot be written.
     """
-    check_method(spec.method)
+    model = find_model(spec.model) if spec.model is not None else None
+    _check_options(spec, model)
     begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()], spec.matrix)
     with ExitStack() as stack:
-        recipe = _recipe(spec, stack, progress, dry_run=dry_run)
+        recipe = _recipe(spec, model, stack, progress, dry_run=dry_run)
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
 
 
-def _recipe(spec: ChangeSpec, stack: ExitStack, progress: Progress, *, dry_run: bool) -> Recipe:
+def _check_options(spec: ChangeSpec, model: ModelSpec | None) -> None:
+    """Raise UsageError where options contradict the method or the network."""
+    check_method(spec)
+    if model is not None:
+        from geoseg.tasks.change.change_network import check_network  # noqa: PLC0415 - networks only
+
+        check_network(spec, model)
+
+
+def _check_pair(spec: ChangeSpec, model: ModelSpec | None, pair: Pair) -> None:
+    """Refuse dates whose bands, units or sensor do not suit the method or network, before pixels are read."""
+    with held():
+        if model is None:
+            _chosen(spec, pair.one_near_infrared())
+        elif not spec.layer:
+            from geoseg.tasks.change.change_network import check_bands  # noqa: PLC0415 - networks only
+
+            check_bands(model, pair)
+
+
+def _recipe(
+    spec: ChangeSpec, model: ModelSpec | None, stack: ExitStack, progress: Progress, *, dry_run: bool
+) -> Recipe:
     """Open the dates and prepare their comparison; `stack` closes what is opened."""
-    model = find_model(spec.model) if spec.model is not None else None
-    if model is not None and spec.method != "auto":
-        raise UsageError(
-            f"`--method {spec.method}` and `--model {spec.model}` exclude each other: give one of them"
-        )
     maps = open_class_maps(spec, stack)
     if maps is not None:
         from geoseg.tasks.change.class_map_pair import by_maps  # noqa: PLC0415 - class maps only
@@ -88,7 +107,8 @@ def _recipe(spec: ChangeSpec, stack: ExitStack, progress: Progress, *, dry_run: 
         return by_maps(spec, maps)
     bands = tuple(band.name for band in model.bands) if model is not None else ()
     try:
-        pair = open_pair(spec, bands, stack, progress, dry_run=dry_run)
+        check = partial(_check_pair, spec, model)
+        pair = open_pair(spec, bands, stack, progress, check=check, dry_run=dry_run)
     except BandError as error:
         raise BandError(f"{error}{maps_hint(spec)}") from error
     for date in (pair.before, pair.after):
@@ -150,11 +170,17 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
     )
 
 
-def _prepared(spec: ChangeSpec, pair: Pair) -> tuple[Comparison, SpectralSpec | None]:
-    """Choose method, bands, layers and spectral classes."""
+def _chosen(spec: ChangeSpec, pair: Pair) -> Comparison:
+    """Choose method and bands."""
     comparison = choose(spec, kind_of(pair.before), pair.shared, units_of(pair, pair.shared))
     for scene in (pair.before, pair.after) if comparison.method.needs.one_unit else ():
         check_one_unit(scene, comparison.compared, f"method {comparison.method.name}")
+    return comparison
+
+
+def _prepared(spec: ChangeSpec, pair: Pair) -> tuple[Comparison, SpectralSpec | None]:
+    """Choose method, bands, layers and spectral classes."""
+    comparison = _chosen(spec, pair)
     land, comparison = with_classes(spec, comparison, pair)
     return _with_layers(spec, comparison), land
 

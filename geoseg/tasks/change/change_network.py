@@ -33,16 +33,47 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Map change with a network.
 
     Raises:
-        UsageError: an option cannot be used with it.
         ModelError: it does not fit a date.
         BandError: a band or layer is missing.
     """
     pair = replace(pair, before=for_model(pair.before, model), after=for_model(pair.after, model))
-    if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
+    if _compares(model):
         return _direct(spec, model, pair)
-    if (known := by_date(band.name for band in model.bands)).keys() - {""}:
-        raise UsageError(_other_command(model, tuple(known)))
     return _post_classification(spec, model, pair)
+
+
+def check_network(spec: ChangeSpec, model: ModelSpec) -> None:
+    """Check that a network maps change, and that the options go with it.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if spec.method != "auto":
+        raise UsageError(
+            f"`--method {spec.method}` and `--model {spec.model}` exclude each other: give one of them"
+        )
+    if _compares(model):
+        if spec.table is not None or spec.matrix is not None:
+            raise UsageError(
+                f"{model.name} maps where there is change, without classes before and after: `--rules` and "
+                "`--matrix` need a network of one date or a method"
+            )
+    elif (known := by_date(band.name for band in model.bands)).keys() - {""}:
+        raise UsageError(_other_command(model, tuple(known)))
+
+
+def check_bands(model: ModelSpec, pair: Pair) -> None:
+    """Check that both dates have the bands of a network, where no layers are given.
+
+    Raises:
+        BandError: a band is missing.
+    """
+    _bands_and_layers([band.name for band in model.bands if ":" not in band.name], pair)
+
+
+def _compares(model: ModelSpec) -> bool:
+    """Return whether a network reads both dates at once."""
+    return any(band.name.startswith(f"{AFTER}:") for band in model.bands)
 
 
 def _other_command(model: ModelSpec, prefixes: Sequence[str]) -> str:
@@ -142,11 +173,6 @@ def _of_both(first: Normaliser, second: Normaliser, later: Sequence[str]) -> Nor
 
 def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Score both dates at once."""
-    if spec.table is not None or spec.matrix is not None:
-        raise UsageError(
-            f"{model.name} maps where there is change, without classes before and after: `--rules` and "
-            "`--matrix` need a network of one date or a method"
-        )
     bands = tuple(band.name for band in model.bands)
     plain = tuple(name for name in bands if ":" not in name)
     own, layers = _bands_and_layers(plain, pair)

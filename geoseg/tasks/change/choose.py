@@ -77,11 +77,25 @@ class Comparison:
         return self.radius + SPECKLE_RADIUS[self.speckle] + self.method.margin
 
 
-def check_method(name: str) -> None:
-    """Raise UsageError where there is no such `--method`."""
-    known = ("auto", CLASSES, *change_methods())
-    if name not in known:
-        raise UsageError(f"`--method {name}`: there is no such method; there are {', '.join(known)}")
+def check_method(spec: ChangeSpec) -> None:
+    """Raise UsageError where there is no such `--method`, or it has no such threshold."""
+    methods = change_methods()
+    known = ("auto", CLASSES, *methods)
+    if spec.method not in known:
+        raise UsageError(f"`--method {spec.method}`: there is no such method; there are {', '.join(known)}")
+    if spec.method in methods:
+        _check_thresholding(spec, methods[spec.method])
+
+
+def _check_thresholding(spec: ChangeSpec, method: ChangeMethod) -> None:
+    """Raise UsageError where a method has no such threshold."""
+    if spec.thresholding != "auto" and spec.thresholding not in method.thresholding:
+        others = ", ".join(
+            item.name for item in change_methods().values() if spec.thresholding in item.thresholding
+        )
+        raise UsageError(
+            f"`--thresholding {spec.thresholding}` can be used with {others}, not with {method.name}"
+        )
 
 
 def default_method(kind: SensorKind) -> ChangeMethod:
@@ -166,11 +180,7 @@ def _check(spec: ChangeSpec, method: ChangeMethod, kind: SensorKind, shared: Seq
         raise SceneError(
             f"{method.name} is for {method.needs.kind} scenes, and these are {kind}: use {fitting}"
         )
-    if spec.thresholding != "auto" and spec.thresholding not in method.thresholding:
-        others = ", ".join(item.name for item in known if spec.thresholding in item.thresholding)
-        raise UsageError(
-            f"`--thresholding {spec.thresholding}` can be used with {others}, not with {method.name}"
-        )
+    _check_thresholding(spec, method)
     missing = [band for band in method.bands if band not in shared]
     if missing:
         raise BandError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -29,7 +29,13 @@ FAR_APART = 1.5
 
 
 def open_pair(
-    spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, progress: Progress, *, dry_run: bool = False
+    spec: ChangeSpec,
+    wanted: Collection[str],
+    stack: ExitStack,
+    progress: Progress,
+    *,
+    check: Callable[[Pair], None] | None = None,
+    dry_run: bool = False,
 ) -> Pair:
     """Open two dates and the layers; `stack` closes them.
 
@@ -38,6 +44,7 @@ def open_pair(
         wanted: bands of a network; those that can be computed from heights, such as slope, are.
         stack: closes the files.
         progress: is called with the progress.
+        check: is called with the dates, without layers, before their pixels are read.
         dry_run: whether a cloud network is only noted.
 
     Raises:
@@ -48,16 +55,14 @@ def open_pair(
     requests = spec.before, spec.after
     opened = [stack.enter_context(open_scene(item, sensors())) for item in requests]
     _check_kinds(*opened)
+    _check_shared(*opened)
+    if check is not None:
+        check(Pair(before=opened[0], after=opened[1]))
     before, after = mask_dates(opened, requests, "change needs", spec.run, stack, progress, dry_run=dry_run)
     before = clip(before, spec.run)
     pair = Pair(
         before=before, after=after, beside=tuple(open_layers(spec.layer, wanted, (AFTER,), stack).items())
     )
-    if not pair.shared:
-        raise BandError(
-            f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
-            f"{', '.join(after.band_names)}: no band is in both; name them with `--band` and `--sensor`"
-        )
     for item in (before, after):
         view = item.select(pair.shared)
         replay(view.messages, of=item.name)
@@ -84,6 +89,15 @@ def _check_kinds(before: Scene, after: Scene) -> None:
         )
     if kinds[0] == "embedding":
         check_comparable(before, after)
+
+
+def _check_shared(before: Scene, after: Scene) -> None:
+    """Raise BandError where the dates have no band in common."""
+    if not Pair(before=before, after=after).shared:
+        raise BandError(
+            f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
+            f"{', '.join(after.band_names)}: no band is in both; name them with `--band` and `--sensor`"
+        )
 
 
 def _compare_sizes(before: Scene, after: Scene) -> None:

@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 
 from geoseg.methods.shore import SHORE_MARGIN
+from geoseg.methods.snow import REACH as SNOW_REACH
 from geoseg.tasks.flood.method import Smoothing, WaterMethod
 
 CLASSICAL = "classical"
 """Value of `--method`: the best method without weights, even where `auto` would use a network."""
+
+SNOW_BANDS = ("green", "nir", "swir16")
+"""Bands that show snow."""
 
 PERMANENT, HAND, SLOPE = LAYERS = ("permanent_water", "hand", "slope")
 """Names of the optional layers among the channels of a session."""
@@ -42,6 +46,8 @@ class WaterChoice:
     smoothing: Smoothing | None = None
     nir_limit: float | None = None
     """Near-infrared reflectance above which no pixel is water; None: no limit."""
+    snow: bool = False
+    """Whether ground beside snow is told from water; the bands are those of `SNOW_BANDS`, in reflectance."""
     max_hand: float = math.inf
     """m."""
     max_slope: float = math.inf
@@ -74,7 +80,8 @@ class WaterChoice:
     def margin(self) -> int:
         """Pixels around a tile that it reads; results are exact where tiles overlap by twice that."""
         filtered = self.smoothing.margin if self.smoothing is not None else 0
-        return filtered + (SHORE_MARGIN if self.shore is not None else 0)
+        shore = SHORE_MARGIN if self.shore is not None else 0
+        return filtered + self.method.margin + shore + (SNOW_REACH if self.snow else 0)
 
     def score(self, value: float) -> float:
         """Return the score, 0..1, of a value of the measure."""

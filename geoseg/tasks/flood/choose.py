@@ -20,13 +20,22 @@ from geoseg.pixels import Pixels
 from geoseg.scenes.sensor_kind import SensorKind
 from geoseg.spec import FloodSpec, Units
 from geoseg.tasks.flood.backscatter_threshold import find_backscatter_threshold
-from geoseg.tasks.flood.choice import CLASSICAL, HAND, PERMANENT, SLOPE, Candidates, WaterChoice, before_band
+from geoseg.tasks.flood.choice import (
+    CLASSICAL,
+    HAND,
+    PERMANENT,
+    SLOPE,
+    SNOW_BANDS,
+    Candidates,
+    WaterChoice,
+    before_band,
+)
 from geoseg.tasks.flood.method import Image, WaterMethod
 from geoseg.tasks.flood.methods import water_methods
 from geoseg.tasks.flood.session import measure_scene
 from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold
 from geoseg.tasks.flood.tile_thresholds import require_backscatter
-from geoseg.tasks.flood.uncalibrated import Uncalibrated, find_number_threshold, refuse_one_kind
+from geoseg.tasks.flood.uncalibrated import Uncalibrated, find_number_threshold, refuse_one_kind, require_otsu
 
 LOG = logging.getLogger(__name__)
 
@@ -68,11 +77,16 @@ def find_candidates(
         names = " or ".join(method.name for method in methods)
         note(LOG, f"method {names}: {methods[0].suits}")
     else:
-        methods = (_named(spec.method, kind, before_count),)
+        methods = (method_named(spec.method, before_count),)
+        needed = methods[0].needs.kind
+        if not _suits(methods[0], kind):
+            raise SceneError(f"method {spec.method} is for {needed} scenes, and this scene is {kind}")
     choices = tuple(_with_literature_threshold(method, spec, bands, before_count) for method in methods)
-    if spec.by_tile:
-        for choice in choices:
+    for choice in choices:
+        if spec.by_tile:
             require_backscatter(choice.method)
+        if isinstance(choice.method, Uncalibrated) and spec.threshold is None:
+            require_otsu(choice.method, spec.thresholding)
     if before_count > choices[0].before:
         note(LOG, f"{methods[0].name} uses the first of {before_count} scenes before")
     scene_bands = dict.fromkeys(band for choice in choices for band in choice.scene_bands)
@@ -188,17 +202,18 @@ def _preferred(
     return (best, *(method for method in fallbacks if _has_one_unit(method, available)))
 
 
-def _named(name: str, kind: SensorKind, before_count: int) -> WaterMethod:
-    """Return the method of `--method`."""
+def method_named(name: str, before_count: int) -> WaterMethod:
+    """Return the method of `--method`.
+
+    Raises:
+        UsageError: there is none, or it needs more scenes before.
+    """
     method = water_methods().get(name)
     if method is None:
         raise UsageError(f"no water method {name!r}; there are auto, classical, {', '.join(water_methods())}")
-    needs = method.needs
-    if not _suits(method, kind):
-        raise SceneError(f"method {name} is for {needs.kind} scenes, and this scene is {kind}")
-    if before_count < needs.scenes_before:
+    if before_count < method.needs.scenes_before:
         raise UsageError(
-            f"method {name} needs at least {needs.scenes_before} earlier scenes, and "
+            f"method {name} needs at least {method.needs.scenes_before} earlier scenes, and "
             f"{before_count} are given: add `--before SCENE`"
         )
     return method
@@ -241,6 +256,8 @@ def _with_literature_threshold(
             f"method {method.name} is no ratio: it needs reflectance 0..1, and its bands are in "
             f"{', '.join(sorted(units))}. Name the sensor with `--sensor`, or use mndwi"
         )
+    bright = method.nir_limit is not None and bands.get("nir") == "reflectance"
+    seen = (*method.bands, "nir") if bright else ()
     paths = {PERMANENT: spec.permanent_water, HAND: spec.hand, SLOPE: spec.slope}
     return WaterChoice(
         method=method,
@@ -249,7 +266,8 @@ def _with_literature_threshold(
         scale=method.threshold.scale,
         before=before_count if method.needs.all_before else min(before_count, 1),
         layers=tuple(name for name, path in paths.items() if path is not None),
-        nir_limit=method.nir_limit if bands.get("nir") == "reflectance" else None,
+        nir_limit=method.nir_limit if bright else None,
+        snow=all(band in seen and bands.get(band) == "reflectance" for band in SNOW_BANDS),
         max_hand=spec.max_hand,
         max_slope=spec.max_slope,
     )
@@ -290,7 +308,7 @@ def _threshold(
         return SceneThreshold(threshold=rule.fixed, scale=rule.scale, shore=rule.shore)
     values = [_without_clouds(choice, block) for block in blocks]
     if isinstance(method, Uncalibrated):
-        return find_number_threshold(method, values, spec.thresholding)
+        return find_number_threshold(method, values)
     if spec.thresholding in {"auto", "tiles"} and rule.usual is not None:
         return find_backscatter_threshold(method, values, rule.usual)
     return find_threshold(method, values, spec.thresholding, pixel_m)

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from pydantic import JsonValue
 
-from geoseg.atmosphere.cloud_warnings import low_sun, report_masked
+from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
 from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import SceneError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
-from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.further_layers import model_layers, warn_not_used
-from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import FloodSpec, ModelSpec, Units
-from geoseg.spec.band_names import plain_name
+from geoseg.spec import FloodSpec, ModelSpec
 from geoseg.spec.presets import task
-from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
-from geoseg.tasks.flood.choose import choose_method, find_candidates
+from geoseg.tasks.flood.choice import WaterChoice, before_prefix
+from geoseg.tasks.flood.choose import choose_method
 from geoseg.tasks.flood.network_bands import BEFORE, takes_series
 from geoseg.tasks.flood.open_dates import open_dates
 from geoseg.tasks.flood.optical_units import check_reflectance, check_units
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
+from geoseg.tasks.flood.refusals import candidates_of, check_options, check_scenes
 from geoseg.tasks.flood.session import WaterSession
 from geoseg.tasks.flood.tile_thresholds import find_tile_thresholds
 
@@ -54,7 +52,8 @@ def map_flood(
         ModelError: the network does not fit the scene.
         OutputError: an output cannot be written.
     """
-    _check_options(spec)
+    model = find_model(spec.model) if spec.model is not None else None
+    check_options(spec, model)
     references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
     references_given += spec.layer.values()
     begin(
@@ -62,7 +61,6 @@ def map_flood(
         [*spec.scene.paths, *references_given, *(path for scene in spec.before for path in scene.paths)],
     )
     with ExitStack() as stack:
-        model = find_model(spec.model) if spec.model is not None else None
         if model is not None and takes_series(model):
             recipe = _by_series(spec, model, stack, progress, dry_run=dry_run)
         else:
@@ -72,23 +70,13 @@ def map_flood(
         return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
 
 
-def _check_options(spec: FloodSpec) -> None:
-    """Raise UsageError where an option of methods, which networks do not read, is given beside a network."""
-    for name in ("method", "threshold", "thresholding", "speckle"):
-        value = getattr(spec, name)
-        if spec.model is not None and value != FloodSpec.model_fields[name].default:
-            raise UsageError(
-                f"`--{name} {value}` and `--model {spec.model}` exclude each other: give one of them"
-            )
-
-
 def _of_scene(
     spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, progress: Progress, *, dry_run: bool
 ) -> Recipe:
     """Open a scene and those before, and return the recipe of its map by a network or a method."""
-    scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
+    check = partial(check_scenes, spec, model)
+    scene, before = open_dates(spec, model, stack, progress, check=check, dry_run=dry_run)
     for item in (clip(scene, spec.run), *before):
-        _check_bands(item, model)
         report_masked(item)
     if model is None and spec.method == "auto":
         from geoseg.tasks.flood.choose_network import convincing_model  # noqa: PLC0415 - not with --method
@@ -110,15 +98,6 @@ def _of_scene(
     return recipe
 
 
-def _check_bands(scene: Scene, model: ModelSpec | None) -> None:
-    """Raise BandError for an embedding, unless a network reads its axes."""
-    if model is None:
-        check_not_embedding(scene, ("green",), "a water method")
-    else:
-        names = {plain_name(band.name) for band in model.bands}
-        check_not_embedding(scene, names, f"the network {model.name}")
-
-
 def _by_series(
     spec: FloodSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool
 ) -> Recipe:
@@ -127,11 +106,6 @@ def _by_series(
     from geoseg.tasks.scene_dates import open_for_network, prefixes_of  # noqa: PLC0415 - series only
 
     prefixes = prefixes_of(model)
-    if spec.before:
-        raise UsageError(
-            f"{model.name} reads {len(prefixes)} dates: give the scenes of all dates as SCENE, without "
-            "`--before`"
-        )
     beside = model_layers(spec.layer, model, prefixes, stack)
     scenes = open_for_network(spec.scene, spec.run, model, stack, progress, layers=beside, dry_run=dry_run)
     recipe = by_series(spec, model, scenes, open_references(spec, scenes[0].grid, stack), beside)
@@ -143,7 +117,7 @@ def _by_method(
     spec: FloodSpec, scene: Scene, before: Sequence[Scene], references: References, *, dry_run: bool
 ) -> Recipe:
     """Choose a method for the scene and find its threshold in a sample, or in tiles of the whole scene."""
-    candidates = _candidates(spec, scene, before)
+    candidates = candidates_of(spec, scene, before)
     check_units((scene, *before[: candidates.before]), candidates)
     chosen = clip(scene.select(candidates.scene_bands), spec.run)
     replay(chosen.messages)
@@ -193,28 +167,3 @@ def _how(choice: WaterChoice) -> dict[str, JsonValue]:
     if choice.tiles is not None:
         how["tile_thresholds"] = [round(value, 6) for value in choice.tiles]
     return how
-
-
-def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candidates:
-    """Return the methods that the bands of all scenes allow.
-
-    Raises:
-        SceneError: a scene is a spectrometer cube of radiance.
-    """
-    for item in (scene, *before):
-        units = {item.units(band) for band in item.band_names}
-        if kind_of(item) == "hyperspectral" and units == {"radiance"}:
-            raise SceneError(
-                f"{item.name} holds radiance at the sensor, and water methods need reflectance: give the "
-                "level 2 product of the same scene"
-            )
-    names = [scene.common_names, *(earlier.common_names for earlier in before)]
-    available = [band for band in names[0] if all(band in other for other in names)]
-    dates, kind = (scene, *before), kind_of(scene)
-    dark = kind != "sar" and any(low_sun(item) is not None for item in dates)
-    # Reflectance where all dates have it, as sums of bands need, else the first other unit.
-    others = {
-        band: [unit for item in dates if (unit := item.units(band)) != "reflectance"] for band in available
-    }
-    read: dict[str, Units] = {band: units[0] if units else "reflectance" for band, units in others.items()}
-    return find_candidates(spec, read, kind, len(before), low_sun=dark)

@@ -10,7 +10,6 @@ from typing import Any
 from geoseg.engine.network_on_scene import clip, network_recipe
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import UsageError
 from geoseg.messages import replay
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
@@ -24,7 +23,6 @@ from geoseg.tasks.flood.network_bands import (
     BEFORE,
     earlier_bands,
     scene_bands,
-    takes_two_dates,
     with_polarisation,
 )
 from geoseg.tasks.flood.reference_layers import References, flood_classes, with_layers
@@ -81,24 +79,16 @@ def by_network(
 
     Args:
         spec: the request.
-        model: the network.
+        model: the network, of land and water (`check_network`).
         scene: of the map.
         before: scenes before.
         references: layers that split water.
         beside: further rasters that the network reads as bands, by name.
 
     Raises:
-        UsageError: the network has other classes than land and water, or reads another number of dates.
         ModelError: it does not fit the scene.
         BandError: a band is missing.
     """
-    check_classes(model)
-    if takes_two_dates(model) and len(before) != 1:
-        raise UsageError(f"{model.name} maps flood from two dates: give one `--before SCENE`")
-    if before and not takes_two_dates(model):
-        raise UsageError(
-            f"{model.name} maps one date: give `--before` with a method or a network of two dates"
-        )
     model = with_polarisation(model, scene, before, spec.polarisation)
     own = [name for name in scene_bands(model) if name not in beside]
     chosen = clip(scene.select(own), spec.run)
@@ -132,35 +122,14 @@ def by_series(
         beside: further rasters that the network reads as bands, by name.
 
     Raises:
-        UsageError: the network has other classes than land and water.
         ModelError: it does not fit the scenes.
         BandError: a band is missing.
     """
-    check_classes(model)
     source = stacked(model, scenes, beside)
     recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
     recipe = replace(recipe, acquired=acquired_over(scenes))
     whole = with_layers(source, references.layers)
     return _of_water(recipe, spec, model, scenes, whole, references, two_dates=False)
-
-
-def check_classes(model: ModelSpec) -> None:
-    """Check that a network has the classes land and water.
-
-    Raises:
-        UsageError: it has others, or does not say which is water.
-    """
-    if len(model.classes) != 2:
-        raise UsageError(
-            f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
-            "use `geoseg segment`"
-        )
-    if not model.has_background:
-        names = " or ".join(entry.label for entry in model.classes)
-        raise UsageError(
-            f"the model.json of {model.name} does not name the class ({names}) that is not water: add "
-            "geoseg:background"
-        )
 
 
 def _of_water(

@@ -121,6 +121,8 @@ class WaterMethod(Protocol):
     itself separates water."""
     ceiling_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
     """dB by band above which a pixel is not flooded, whatever its measure; empty: no limit."""
+    margin: ClassVar[int] = 0
+    """Pixels around a pixel on which `water_before` depends."""
     flood_over_water: ClassVar[bool] = False
     """Whether water of the measure is flood even where open water was mapped before."""
 
@@ -133,11 +135,16 @@ class WaterMethod(Protocol):
         """
         return self
 
-    def water_before(self, scenes: Sequence[Bands]) -> NDArray[np.bool_] | None:  # noqa: ARG002
+    def water_before(
+        self,
+        scenes: Sequence[Bands],  # noqa: ARG002 - used by subclasses
+        threshold: float,  # noqa: ARG002
+    ) -> NDArray[np.bool_] | None:
         """Return where dark ground was water before; None: `open_water_db` or the measure decides.
 
         Args:
             scenes: as in `measure`.
+            threshold: of the measure.
         """
         return None
 

@@ -1,9 +1,13 @@
-"""The bands of a water network: of the scene itself and of the scene before, or of a series of scenes."""
+"""The bands of a water network: of the scene itself and of the scene before, or of a series of scenes.
+
+Also whether a network is one of land and water, for the dates that a request gives.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from geoseg.errors import UsageError
 from geoseg.scenes import Scene
 from geoseg.spec import ModelSpec
 from geoseg.spec.band_names import date_of, plain_name
@@ -55,3 +59,44 @@ def with_polarisation(
         for band in model.bands
     )
     return model.model_copy(update={"bands": bands})
+
+
+def check_network(model: ModelSpec, before: int) -> None:
+    """Check that a network has the classes land and water, and reads as many scenes before as are given.
+
+    Raises:
+        UsageError: it does not.
+    """
+    _check_classes(model)
+    if takes_series(model):
+        if before:
+            dates = len({date_of(band.name) for band in model.bands})
+            raise UsageError(
+                f"{model.name} reads {dates} dates: give the scenes of all dates as SCENE, without `--before`"
+            )
+        return
+    if takes_two_dates(model) and before != 1:
+        raise UsageError(f"{model.name} maps flood from two dates: give one `--before SCENE`")
+    if before and not takes_two_dates(model):
+        raise UsageError(
+            f"{model.name} maps one date: give `--before` with a method or a network of two dates"
+        )
+
+
+def _check_classes(model: ModelSpec) -> None:
+    """Check that a network has the classes land and water.
+
+    Raises:
+        UsageError: it has others, or does not say which is water.
+    """
+    if len(model.classes) != 2:
+        raise UsageError(
+            f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
+            "use geoseg segment"
+        )
+    if not model.has_background:
+        names = " or ".join(entry.label for entry in model.classes)
+        raise UsageError(
+            f"the model.json of {model.name} does not name the class ({names}) that is not water: add "
+            "geoseg:background"
+        )

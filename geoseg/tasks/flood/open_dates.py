@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import rasterio
@@ -29,13 +30,27 @@ RADAR_BAND = "vv"
 
 
 def open_dates(
-    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, progress: Progress, *, dry_run: bool = False
+    spec: FloodSpec,
+    model: ModelSpec | None,
+    stack: ExitStack,
+    progress: Progress,
+    *,
+    check: Callable[[Scene, Sequence[Scene]], None] | None = None,
+    dry_run: bool = False,
 ) -> tuple[Scene, list[Scene]]:
     """Open the scene and those before; `stack` closes them.
 
     The band of a one-band file without band names gets the only possible name: that of the one band that a
     network reads, or for a scene before that of the scene itself. Of two 8-bit pictures it is a radar
     polarisation, since no optical method maps water from one band.
+
+    Args:
+        spec: the request.
+        model: the network that it names.
+        stack: closes the files.
+        progress: is called with the progress.
+        check: is called with the open scenes before their pixels are read.
+        dry_run: whether a cloud network is only noted.
 
     Raises:
         BandError: bands have no names.
@@ -50,6 +65,8 @@ def open_dates(
     if len(scene.band_names) == 1:
         wanted = set(scene.band_names)
     before = [stack.enter_context(_open(item, wanted, assumed=False)) for item in spec.before]
+    if check is not None:
+        check(scene, before)
     for item in before:
         if scene.time is not None and item.time is not None and item.time > scene.time:
             warn(

@@ -42,11 +42,9 @@ def open_references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References
         stack: closes the files.
 
     Raises:
-        UsageError: options of permanent water contradict each other.
         SceneReadError: a file is missing, or neither raster nor vector.
         SceneError: the meaning of the values of a file is unknown, or it cannot be used.
     """
-    _check_options(spec)
     layers: dict[str, Derived | VectorLayer] = {}
     if spec.permanent_water is not None:
         from geoseg.tasks.flood.permanent_water_layer import open_permanent_water  # noqa: PLC0415 - rarely used
@@ -72,7 +70,7 @@ def with_layers(scene: Source, layers: Sequence[StackLayer]) -> Source:
     return Stack(scene, layers) if layers else scene
 
 
-def _check_options(spec: FloodSpec) -> None:
+def check_permanent_options(spec: FloodSpec) -> None:
     """Raise UsageError where options of permanent water contradict each other."""
     options = [
         option

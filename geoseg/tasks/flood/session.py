@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from geoseg.methods.logistic import logistic
 from geoseg.methods.shore import near_open_water
-from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE, TILE_THRESHOLD, WaterChoice, before_band
+from geoseg.methods.snow import beside_snow
+from geoseg.tasks.flood.choice import (
+    HAND,
+    PERMANENT,
+    SLOPE,
+    SNOW_BANDS,
+    TILE_THRESHOLD,
+    WaterChoice,
+    before_band,
+)
 from geoseg.tasks.flood.method import Image
 
 Layers = Mapping[str, Image]
@@ -168,7 +177,7 @@ def _water_before(
     if not before:
         return np.zeros(flood.shape, np.bool_)
     group = choice.groups[0]
-    dark = method.water_before([[date[name] for name in group] for date in (now, *before)])
+    dark = method.water_before([[date[name] for name in group] for date in (now, *before)], choice.threshold)
     if dark is not None:
         return dark
     if method.open_water_db:
@@ -179,7 +188,12 @@ def _water_before(
 
 
 def _cannot_be_water(choice: WaterChoice, layers: Layers) -> NDArray[np.bool_] | None:
-    """Return where terrain or brightness excludes water; None: no limit. Unknown terrain excludes nothing."""
+    """Return where terrain, brightness or snow excludes water; None: no limit.
+
+    Unknown terrain excludes nothing.
+    """
     limits = ((HAND, choice.max_hand), (SLOPE, choice.max_slope), ("nir", choice.nir_limit))
     tests = [layers[name] > limit for name, limit in limits if name in layers and limit is not None]
+    if choice.snow:
+        tests.append(beside_snow(*(layers[band] for band in SNOW_BANDS)))
     return np.asarray(np.logical_or.reduce(tests)) if tests else None

@@ -61,24 +61,22 @@ class UncalibratedVv(Uncalibrated):
     bands = ("vv",)
 
 
-def find_number_threshold(
-    method: Uncalibrated, blocks: Sequence[Image], thresholding: str = "auto"
-) -> SceneThreshold:
-    """Find Otsu's threshold of the tiles that show two modes; none where no tile does.
-
-    Args:
-        method: the method that computed the measure.
-        blocks: (H, W) digital numbers after the filter, NaN where not observed.
-        thresholding: `auto` or `otsu`.
-
-    Raises:
-        UsageError: another `thresholding`, which needs dB.
-    """
+def require_otsu(method: Uncalibrated, thresholding: str) -> None:
+    """Raise UsageError for a `--thresholding` other than `auto` and `otsu`, which needs dB."""
     if thresholding not in {"auto", "otsu"}:
         raise UsageError(
             f"`--thresholding {thresholding}` needs dB, and {method.bands[0]} has no unit: use otsu, "
             "calibrate the scene, or set `--sar-units`"
         )
+
+
+def find_number_threshold(method: Uncalibrated, blocks: Sequence[Image]) -> SceneThreshold:
+    """Find Otsu's threshold of the tiles that show two modes; none where no tile does.
+
+    Args:
+        method: the method that computed the measure.
+        blocks: (H, W) digital numbers after the filter, NaN where not observed.
+    """
     values = np.concatenate([block[np.isfinite(block)] for block in blocks])
     limits = (float(values.min()), float(np.quantile(values, BRIGHTEST))) if values.size else (0.0, 1.0)
     found = hsba(blocks, limits=limits, minor=MINOR, least_side=LEAST_SIDE)

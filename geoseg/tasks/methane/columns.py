@@ -88,6 +88,9 @@ def open_scenes(
     requests = (spec.scene, *spec.reference)
     opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
     if known is None:
+        _reflectance(opened[0])
+        for reference in opened[1:]:
+            refuse_surface(reference)
         check_dates(opened, "`--reference` needs")
         masks = [
             make_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
@@ -108,7 +111,6 @@ def open_scenes(
     )
     shifts, left = [], []
     for index, reference in enumerate(references):
-        refuse_surface(reference)
         shift, rest = (
             _shift(reference, pair, spec) if known is None else (known.shifts[index], known.left[index])
         )

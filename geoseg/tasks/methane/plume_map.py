@@ -28,9 +28,9 @@ from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.wind_fields import WindFile
-from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.spec import ModelSpec, PlumeSpec, SatelliteSpec
 from geoseg.spec.presets import sensors, task
-from geoseg.tasks.methane.choose import check_method
+from geoseg.tasks.methane.choose import check_method, choose_spectrometer_method, choose_two_band_method
 from geoseg.tasks.methane.column_cache import cache_columns
 from geoseg.tasks.methane.column_threshold import PlumeSession, Search, find_threshold
 from geoseg.tasks.methane.columns import open_scenes, retrieve_columns
@@ -73,6 +73,7 @@ def map_plumes(
     check_method(spec.method)
     read = [path for path in (spec.wind, spec.absorption, spec.facilities) if isinstance(path, Path)]
     scenes = [path for scene in (spec.scene, *spec.reference) for path in scene.paths]
+    model = _network(spec.model) if spec.model is not None else None
     begin(spec.run, [*scenes, *read], spec.columns)
     facilities = None
     if spec.facilities is not None:
@@ -83,11 +84,11 @@ def map_plumes(
         wind = stack.enter_context(WindFile(spec.wind)) if isinstance(spec.wind, Path) else None
         retrieval = _retrieve(spec, stack, progress, dry_run=dry_run)
         if dry_run:
-            return _plan(spec, retrieval, stack)
+            return _plan(spec, model, retrieval, stack)
         if not retrieval.on_disk:
             retrieval = cache_columns(retrieval, folder_beside(spec.run.output), stack, progress)
         search = find_threshold(retrieval, spec)
-        recipe = _recipe(spec, retrieval, search, stack)
+        recipe = _recipe(spec, model, retrieval, search, stack)
         winds = PlumeWind(spec=spec, file=wind, scene=retrieval.scene, satellite=retrieval.satellite)
         report_wind(winds)
         outputs = [*outputs_of(spec.run), *([] if spec.columns is None else [spec.columns])]
@@ -135,11 +136,11 @@ def _open_columns(
     return stack.enter_context(sink)
 
 
-def _plan(spec: PlumeSpec, retrieval: Retrieval, stack: ExitStack) -> Plan:
+def _plan(spec: PlumeSpec, model: ModelSpec | None, retrieval: Retrieval, stack: ExitStack) -> Plan:
     """Plan the map with a constant background, without surveying the scene."""
     constant = Background(mean=np.zeros((1, 1)), std=np.ones((1, 1)), pixel_std=1.0)
     search = Search(background=constant, sigmas=spec.sigma, min_pixels=spec.min_pixels)
-    planned = plan(_recipe(spec, retrieval, search, stack), spec.run)
+    planned = plan(_recipe(spec, model, retrieval, search, stack), spec.run)
     seconds = None if spec.model is None else planned.seconds
     note = (
         "the methane column is computed first, into scratch files in the output folder; this plan does not "
@@ -159,7 +160,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, progress: Progress, *, dry_run:
     if spec.source is not None:
         _check_source(spec.source, clip(scene, spec.run))
     satellite = satellite_of(scene, spec.satellite)
-    _check_options(spec, satellite)
+    _check_options(spec, satellite, scene.name)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     if satellite.kind != "spectrometer":
         scenes = open_scenes(spec, stack, progress, dry_run=dry_run)
@@ -175,17 +176,21 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, progress: Progress, *, dry_run:
     return retrieve_cube(scene, spec, satellite, folder, stack, progress, angles)
 
 
-def _check_options(spec: PlumeSpec, satellite: SatelliteSpec) -> None:
-    """Raise an error for options that have no effect.
+def _check_options(spec: PlumeSpec, satellite: SatelliteSpec, scene: str) -> None:
+    """Raise an error for options that have no effect, and for methods of another kind of instrument.
 
     Raises:
-        UsageError: an option is for another kind of instrument, or two options set the threshold.
+        SceneError: the method is not for spectrometers, and the scene is of one.
+        UsageError: the method needs a spectrometer or a reference, an option is for another kind of
+            instrument, or two options set the threshold.
     """
     if spec.threshold is not None and spec.percentile is not None:
         raise UsageError("`--threshold` and `--percentile` both set the threshold; give only one of them")
     if satellite.kind == "spectrometer":
+        choose_spectrometer_method(spec.method, scene)
         names, kind = ("reference", "coregister"), "multispectral scenes"
     else:
+        choose_two_band_method(spec.method, references=bool(spec.reference))
         names, kind = ("absorption", "column_group"), "scenes of imaging spectrometers"
     for name in names:
         if getattr(spec, name) != PlumeSpec.model_fields[name].default:
@@ -208,12 +213,14 @@ def _check_source(source: tuple[float, float], scene: Scene) -> None:
         )
 
 
-def _recipe(spec: PlumeSpec, retrieval: Retrieval, search: Search, stack: ExitStack) -> Recipe:
+def _recipe(
+    spec: PlumeSpec, model: ModelSpec | None, retrieval: Retrieval, search: Search, stack: ExitStack
+) -> Recipe:
     """Return the recipe of the map, by the threshold or by a network."""
     preset = task("plume")
     inputs = (retrieval.source.describe(), *(scene.describe() for scene in retrieval.references))
-    if spec.model is not None:
-        recipe = _network_recipe(spec.model, spec, retrieval, stack)
+    if model is not None:
+        recipe = _network_recipe(model, spec, retrieval, stack)
         return replace(
             recipe, task="methane plume", layer=preset.layer, classes=preset.classes, inputs=inputs
         )
@@ -238,25 +245,31 @@ def _recipe(spec: PlumeSpec, retrieval: Retrieval, search: Search, stack: ExitSt
     )
 
 
-def _network_recipe(name: str, spec: PlumeSpec, retrieval: Retrieval, stack: ExitStack) -> Recipe:
-    """Return the recipe of a map by a network, whose inputs are column enhancements and bands.
+def _network(name: str) -> ModelSpec:
+    """Return a network of plumes.
 
     Raises:
         ModelError: the model is not found, or is not one for plumes.
     """
     from geoseg.bundles.find import find_model  # noqa: PLC0415 - only for networks
-    from geoseg.engine.network_on_scene import network_recipe  # noqa: PLC0415
 
     model = find_model(name)
-    scene = retrieval.scene
-    further = tuple(band.name for band in model.bands if band.name not in retrieval.source.band_names)
-    source = Stack(retrieval.source, [StackLayer(source=scene.select(further))] if further else [])
     if model.task in OTHER_TASKS:
         raise ModelError(
             f"model {model.name} is for {model.task}; give a model that was trained on methane plumes"
         )
     if len(model.classes) != 2:
         raise ModelError(f"model {model.name} has {len(model.classes)} classes; a model for plumes has two")
+    return model
+
+
+def _network_recipe(model: ModelSpec, spec: PlumeSpec, retrieval: Retrieval, stack: ExitStack) -> Recipe:
+    """Return the recipe of a map by a network, whose inputs are column enhancements and bands."""
+    from geoseg.engine.network_on_scene import network_recipe  # noqa: PLC0415 - only for networks
+
+    scene = retrieval.scene
+    further = tuple(band.name for band in model.bands if band.name not in retrieval.source.band_names)
+    source = Stack(retrieval.source, [StackLayer(source=scene.select(further))] if further else [])
     recipe = network_recipe(model, scene, source, spec.run)
     stack.callback(recipe.session.close)
     return recipe

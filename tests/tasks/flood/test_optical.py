@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from geoseg.methods.snow import REACH as SNOW_REACH
 from geoseg.spec import Units
 from geoseg.tasks.flood.choose import choose_method, find_candidates
 from geoseg.tasks.flood.methods import water_methods
@@ -126,7 +127,7 @@ def test_a_low_sun_leaves_no_shore_and_no_sum_by_itself(name: str, messages: Mes
     choice = choose_method(request(method=name), found, [stack(scene, found.bands)])
     assert choice.method.name == ("mndwi" if name == "auto" else name)
     assert choice.shore is None
-    assert choice.margin == 0
+    assert choice.margin == SNOW_REACH
     assert not any("next to open water" in text for text in messages.notes)
     assert agreement(score(scene, choice)[0] > 0.5, share > 0.5) > 0.8
 
@@ -148,3 +149,23 @@ def test_shores_are_permanent_where_the_lake_was_before() -> None:
     classes = score(both, choose(both, request(), before=1)).argmax(axis=0)
     assert not (classes == 1).any()
     assert agreement(classes == 2, share > 0.5) > 0.9
+
+
+@pytest.mark.parametrize("name", ["auto", "mndwi", "awei-sh"])
+def test_shaded_snow_is_not_water_and_a_lake_beside_snow_is(name: str) -> None:
+    water = np.zeros((SIDE, SIDE), np.bool_)
+    water[100:140, 100:140] = True
+    scene = optical(water)
+    snow = {"blue": 0.75, "green": 0.7, "red": 0.65, "nir": 0.6, "swir16": 0.1, "swir22": 0.08}
+    shade = {"blue": 0.13, "green": 0.12, "red": 0.11, "nir": 0.11, "swir16": 0.02, "swir22": 0.015}
+    for band in scene:
+        scene[band][90:100, 60:180] = snow[band]
+        scene[band][20:60, 60:180] = snow[band]
+        scene[band][60:66, 60:180] = shade[band]
+    choice = choose(scene, request(method=name))
+    mapped = score(scene, choice)[0] > 0.5
+    assert not mapped[55:70].any()
+    assert np.array_equal(mapped[102:138, 102:138], water[102:138, 102:138])
+    part = score({band: image[50:, 70:] for band, image in scene.items()}, choice)
+    edge = choice.margin
+    assert np.array_equal(part[0, edge:, edge:] > 0.5, mapped[50 + edge :, 70 + edge :])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from geoseg.run_record import RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import water_products
 from geoseg.tasks.flood.flood_map import map_flood
-from geoseg.tasks.flood.reference_layers import open_references
+from geoseg.tasks.flood.reference_layers import check_permanent_options
 from tests.messages import progress
 from tests.products.ground import CRS, EAST, NORTH, Ground, write_raster
 from tests.products.references import (
@@ -32,7 +31,6 @@ from tests.products.references import (
     WORLDCOVER,
 )
 from tests.tasks.flood.reference_requests import (
-    GRID,
     GROUND,
     holds_the_river,
     refused,
@@ -152,8 +150,8 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
         {"permanent_above": 5},
         {"permanent_water": polygons(tmp_path / "w.gpkg"), "permanent_above": 5},
     ):
-        with pytest.raises(UsageError, match="--permanent-"), ExitStack() as stack:
-            open_references(request(**options), GRID, stack)
+        with pytest.raises(UsageError, match="--permanent-"):
+            check_permanent_options(request(**options))
 
 
 def polygons(path: Path, **columns: list[Any]) -> Path:

@@ -137,7 +137,7 @@ def prepared() -> dict[str, tuple[WaterSession, Image, Image]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@given(row=st.integers(5, 120), col=st.integers(5, 120), size=st.integers(1, 100))
+@given(row=st.integers(12, 120), col=st.integers(12, 120), size=st.integers(1, 100))
 @settings(max_examples=8, deadline=None)
 def test_scores_do_not_depend_on_the_tile(
     prepared: dict[str, tuple[WaterSession, Image, Image]], name: str, row: int, col: int, size: int

@@ -19,13 +19,21 @@ PERCENTILES = (1.0, 90.0, 99.0)
 """Of a date: the 90th is bright land, which a flood does not move; the others give the range."""
 RANGE = 4.5
 """Normalised values between the 1st and the 99th percentile."""
+LEAST_FALL = 0.3
+"""Mean fall between the dates, in normalised values, from which dark ground around a pixel is flooded."""
+AROUND = 20
+"""Pixels to each side of a pixel over which the fall of dark ground is averaged."""
 PICTURE_ENDS = (0.0, 255.0)
 """Values of 8-bit pictures that are fill or saturated."""
 
 
 @dataclass(frozen=True)
 class SarPair(BackscatterChange):
-    """Dark by the Otsu threshold of the scene and darker than before, each date by its own percentiles."""
+    """Dark by the Otsu threshold of the scene and darker than before, each date by its own percentiles.
+
+    Half the pixels of lasting water are a little darker than before by chance. Where dark ground that is
+    darker than before is so by little on average, over 41 x 41 pixels, it is such water.
+    """
 
     origins: tuple[tuple[float, float], ...] = ((0.0, 1.0), (0.0, 1.0))
     """Stored value of bright land and unit of each date, measured on a sample of the scene."""
@@ -35,7 +43,10 @@ class SarPair(BackscatterChange):
     name: ClassVar[str] = "sar-pair"
     title: ClassVar[str] = "relative backscatter of two dates"
     measured: ClassVar[str] = "brightness below bright land"
-    formula: ClassVar[str] = "4.5 (after − P90) / (P99 − P1), where lower than the same of before"
+    formula: ClassVar[str] = (
+        "4.5 (after − P90) / (P99 − P1), where lower than the same of before, on average by 0.3 over 41 × 41 "
+        "pixels"
+    )
     citation: ClassVar[str] = "Otsu 1979, doi:10.1109/TSMC.1979.4310076"
     bands: ClassVar[tuple[str, ...]] = ("vv", "vh")
     needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar", scenes_before=1, unitless=True)
@@ -45,6 +56,7 @@ class SarPair(BackscatterChange):
     preference: ClassVar[float] = 2
     suits: ClassVar[str] = "radar values without a unit, with one scene before"
     open_water_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    margin: ClassVar[int] = AROUND
 
     def fitted(self, sample: Sequence[Sequence[Bands]]) -> SarPair:
         """Return the method with the percentiles of each date."""
@@ -72,9 +84,16 @@ class SarPair(BackscatterChange):
         """Return the normalised values of the scene."""
         return self._normalised(scenes, 0)
 
-    def water_before(self, scenes: Sequence[Bands]) -> NDArray[np.bool_]:
-        """Return where the scene is not darker than the scene before: dark ground was dark then."""
-        return ~(self._normalised(scenes, 0) < self._normalised(scenes, 1))
+    def water_before(self, scenes: Sequence[Bands], threshold: float) -> NDArray[np.bool_]:
+        """Return where the scene is not darker than before, or dark ground around is so by little."""
+        now = self._normalised(scenes, 0)
+        fall = self._normalised(scenes, 1) - now
+        flooded = (fall > 0) & (now < threshold)
+        if flooded.any():
+            mean = sar.boxcar(np.where(flooded, fall, np.float32(np.nan)), AROUND)
+            # NaN, which is not flooded, compares as false.
+            flooded = mean > LEAST_FALL
+        return np.asarray(~flooded)
 
     def _normalised(self, scenes: Sequence[Bands], date: int) -> Image:
         land, unit = self.origins[date]
