@@ -81,7 +81,7 @@ class InfoRequest(SceneSpec):
         Field(min_length=1),
         Option(
             "A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map made by "
-            "geoseg. The kind is recognised from the content.",
+            "geoseg; any other raster or vector file is described too. The kind is recognised from the content.",
             name="scene",
             metavar="SCENE|MODEL|MAP",
             argument=True,
