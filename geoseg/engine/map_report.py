@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from PIL import Image
 from pydantic import JsonValue
 from pyproj import Transformer
 
-from geoseg.engine.drawing import picture_of
+from geoseg.engine.drawing import picture_of, sum_of
 from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.files.disk import writing
@@ -49,6 +49,8 @@ MOST_BYTES = 64 * 2**20
 """Bytes of polygons that are read for the pannable map; those that do not fit are not drawn."""
 HIDDEN = frozenset({"class", "from_class", "to_class", "type"})
 """Columns that the text of a polygon leaves out: other columns name the same."""
+MOST_TOTALS = 60
+"""Rows of totals: the largest classes; the others are one row."""
 SHOWN_PIXELS = 1000
 """px, longer side of the background of the pannable map."""
 
@@ -102,17 +104,18 @@ def map_report(
         "Sensor": ", ".join(instruments(record)) or "unknown",
     }
     rates = _rates(vector, beside, layer)
+    totals = _totals(picture, record, layer)
     sheet = MapSheet(
         picture=_jpeg(render(replace(picture, panels=(), title="", caption=""))),
         description=map_title(record),
-        totals=_totals(picture, record),
+        totals=totals,
         method=method_words(record),
         cite=citation(record),
         viewer=_viewer(picture, record, grid, vector, beside, layer),
     )
     return Report(
         title=map_title(record),
-        summary=_summary(picture, record),
+        summary=_summary(totals),
         facts={**facts, **rates},
         warnings=[item.text for item in record.warnings],
         sections=[*_dates(picture), *_tables(record), _parameters(record), _provenance(record)],
@@ -131,15 +134,17 @@ def _place(grid: Grid) -> str:
     lon, lat = grid.lonlat(edge_rows, edge_cols)
     if not np.isfinite(lon + lat).all():
         return "unknown"
-    west, south, east, north = (float(value) for value in (lon.min(), lat.min(), lon.max(), lat.max()))
+    # Relative to the centre, longitudes do not jump at the antimeridian.
+    east = (lon - lon[-1] + 180) % 360 - 180
+    span = max(float(np.ptp(east)), float(np.ptp(lat)))
     down, right = grid.pixel_size_m
     size = f"; {grid.width * right / 1000:.3g} km × {grid.height * down / 1000:.3g} km"
-    return place_text((west, south, east, north)) + size
+    return place_text(float(lon[-1]), float(lat[-1]), span) + size
 
 
-def _summary(picture: MapPicture, record: RunRecord) -> str:
+def _summary(totals: Sequence[Total]) -> str:
     """Return the largest classes in one sentence."""
-    totals = [item for item in _totals(picture, record) if item.polygons]
+    totals = [item for item in totals if item.polygons]
     if not totals:
         return "Nothing was mapped: the map has no polygons."
     parts = [
@@ -177,13 +182,19 @@ def _readable(vector: StagedSink, beside: OutputFiles) -> Path:
     return vector.staged if vector.staged.exists() else beside.path(vector.path)
 
 
-def _totals(picture: MapPicture, record: RunRecord) -> list[Total]:
-    """Return the total of each class in the legend, the largest first."""
-    totals = picture.totals or record.classes
+def _totals(picture: MapPicture, record: RunRecord, layer: Layer) -> list[Total]:
+    """Return the totals of the classes, the largest first; the legend of the picture may have fewer.
+
+    Above `MOST_TOTALS` classes, the smallest are one row.
+    """
+    totals = sorted(picture.totals or record.classes, key=lambda item: -item.pixels)
+    if len(totals) > MOST_TOTALS:
+        rest = totals[MOST_TOTALS - 1 :]
+        totals = [*totals[: MOST_TOTALS - 1], sum_of(-1, f"{len(rest)} smaller classes", rest)]
     whole = sum(item.area_m2 if item.area_m2 is not None else item.pixels for item in totals)
-    colours = {spec.value: spec.colour for spec in picture.classes}
+    colours = {spec.value: spec.colour for spec in (*layer.classes, *picture.classes)}
     found = []
-    for item in sorted(totals, key=lambda item: -item.pixels):
+    for item in totals:
         amount = item.area_m2 if item.area_m2 is not None else item.pixels
         found.append(
             Total(
