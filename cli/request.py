@@ -56,7 +56,9 @@ def _read_config(path: Path, known: Collection[str]) -> ConfigFile:
     except OSError as error:
         raise UsageError(f"--config {path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"--config {path}: cannot be read: it is not UTF-8 text") from error
+        raise UsageError(
+            f"--config {path}: cannot be read: it is not text in UTF-8 or UTF-16; save it as UTF-8"
+        ) from error
     if node is None:
         return ConfigFile(path=path)
     if not isinstance(node, yaml.MappingNode) or not isinstance(table, dict):

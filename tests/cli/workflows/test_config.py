@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read(geoseg: Geoseg, tmp_path: Path) -> None:
     assert "none.yaml: cannot be read: No such file" in err
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00a")
     _, err = geoseg("flood", "--config", tmp_path / "binary.yaml", code=2)
-    assert "not UTF-8" in err
+    assert "not text in UTF-8" in err
 
 
 @pytest.mark.parametrize(("command", "option"), [("flood", "before"), ("methane plume", "reference")])
