@@ -14,7 +14,7 @@ from pathlib import Path
 from geoseg.batch.attempts import Listener, Settled, map_scenes
 from geoseg.batch.entry import Entry
 from geoseg.batch.inputs import read_inputs
-from geoseg.batch.job import CHECKPOINTS, Job, plan_jobs
+from geoseg.batch.job import CHECKPOINTS, Job, plan_jobs, source_of
 from geoseg.batch.journal import Journal
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
@@ -141,7 +141,7 @@ def plan_batch(
         spec, task, [entry for entry in mine if entry.scene not in left_out], paired.reasons, folder
     )
     without = tuple(
-        Outcome(scene=entry.scene, status="unpaired", message=left_out[entry.scene], source=entry.paths[0])
+        Outcome(scene=entry.scene, status="unpaired", message=left_out[entry.scene], source=source_of(entry))
         for entry in mine
         if entry.scene in left_out
     )
