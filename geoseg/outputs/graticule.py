@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from geoseg.outputs.map_frame import Floats, Place
+
+AnyType = TypeVar("AnyType", bound=np.generic)
 
 NODES = 65
 """Nodes along each side of the map at which longitude and latitude are computed."""
@@ -136,6 +139,6 @@ def _draw_line(draw: ImageDraw.ImageDraw, above: Floats, nodes: NDArray[np.float
             draw.line(points, fill=GRID_INK, width=1)
 
 
-def _halves(values: NDArray[np.generic], axis: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+def _halves(values: NDArray[AnyType], axis: int) -> tuple[NDArray[AnyType], NDArray[AnyType]]:
     """Return the nodes at the first and at the second end of the edges along an axis."""
     return (values[:-1], values[1:]) if axis == 0 else (values[:, :-1], values[:, 1:])

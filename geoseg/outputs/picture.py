@@ -152,7 +152,8 @@ def compose(
 def _unseen(background: NDArray[np.floating], labels: Classes) -> NDArray[np.bool_]:
     """Return which pixels (h, w) were not observed."""
     missing = np.isnan(background)
-    return (missing.any(axis=0) if missing.ndim == 3 else missing) | (labels == nodata_class(labels.dtype))
+    unseen: NDArray[np.bool_] = labels == nodata_class(labels.dtype)
+    return np.asarray(unseen | (missing.any(axis=0) if missing.ndim == 3 else missing))
 
 
 class _Sheet:

@@ -140,7 +140,7 @@ def _grid(file: rasterio.DatasetReader, path: str) -> FileFacts:
         reference = georeference(file, path)
     except SceneError as error:
         return {**facts, "pixel_size_m": None, "lack": str(error)}
-    size = None if reference.grid.crs is None else [float(side) for side in reference.grid.pixel_size_m]
+    size: JsonValue = None if reference.grid.crs is None else [*map(float, reference.grid.pixel_size_m)]
     return {**facts, "pixel_size_m": size, "lack": reference.lack or None}
 
 

@@ -33,7 +33,7 @@ READERS: dict[str, tuple[str, str, Reader]] = {
             },
             ensure_ascii=False,
         ),
-        lambda path: open_scene(SceneSpec(paths=(str(path),)), sensors()).describe()["paths"][0],  # type: ignore[index, return-value]
+        lambda path: str(open_scene(SceneSpec(paths=(str(path),)), sensors()).describe()["paths"]),
     ),
     "item collection": (
         "items.json",

@@ -179,7 +179,7 @@ class Broken:
         self.left -= 1
         if self.left < 0:
             raise ModelError("openvino cannot run the network: no memory for a primitive")
-        return np.array(self.graph(batch))  # type: ignore[arg-type]
+        return np.array(self.graph(batch))
 
     def close(self) -> None:
         self.graph.close()
@@ -187,7 +187,7 @@ class Broken:
 
 def broken(session: NetworkSession, after: int = 0) -> NetworkSession:
     assert session._graph is not None
-    session._graph = Broken(session._graph, after)  # type: ignore[assignment]
+    session._graph = Broken(session._graph, after)
     return session
 
 
