@@ -32,6 +32,9 @@ FADED = np.float32(0.3)
 OVER_MEASURE = 0.0
 """Opacity of classes over a measured quantity: their outlines are drawn."""
 
+MOST_ASPECT = 4.0
+"""Greatest height over width of a drawn pixel: one of degrees at 75° of latitude."""
+
 POLAR = 89.9
 """Degrees of latitude from which the centre of a map counts as a pole, where no direction is north."""
 
@@ -65,6 +68,7 @@ def picture_of(recipe: Recipe, preview: Preview, record: RunRecord) -> MapPictur
         areas_m2={item.value: item.area_m2 for item in areas},
         pixel_m=grid.pixel_size_m[1] * preview.step,
         place=place_of(grid, preview.step),
+        aspect=aspect_of(grid),
         credits=credits_of(record),
         bar=bar,
         fill=0.5 if bar is None else OVER_MEASURE,
@@ -101,6 +105,15 @@ def place_of(grid: Grid, step: float) -> Place | None:
     except UsageError:
         north = (0.0, -1.0)
     return Place(lonlat=lonlat, north=north, crs=crs_text(crs))
+
+
+def aspect_of(grid: Grid) -> float:
+    """Return height over width of a pixel on the ground, within 1/`MOST_ASPECT` and `MOST_ASPECT`."""
+    if grid.crs is None:
+        return 1.0
+    down, right = grid.pixel_size_m
+    aspect = down / right if right > 0 else 1.0
+    return min(max(aspect, 1 / MOST_ASPECT), MOST_ASPECT) if math.isfinite(aspect) else 1.0
 
 
 def crs_text(crs: CRS) -> str:

@@ -28,7 +28,7 @@ from geoseg.grid import Grid
 from geoseg.outputs.columns import text_of
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.map_sheet import MOST_SHAPES, MapSheet, Shape, Total, Viewer, svg_paths
-from geoseg.outputs.picture import MapPicture, area_text, compose, draw_picture, render
+from geoseg.outputs.picture import MapPicture, area_text, compose, draw_picture, in_proportion, render
 from geoseg.outputs.report import Picture, Report, Section, Table, columns, to_html
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.words import (
@@ -213,10 +213,10 @@ def _dates(picture: MapPicture) -> list[Section]:
     if not picture.panels:
         return []
     nothing = np.zeros(picture.labels.shape, np.uint8)
-    shown = [
-        Picture(png=_jpeg(_shrunk(compose(image, nothing, ()))), caption=title, media_type="image/jpeg")
-        for title, image in picture.panels
-    ]
+    shown = []
+    for title, image in picture.panels:
+        drawn = _shrunk(compose(image, nothing, ()), picture.aspect)
+        shown.append(Picture(png=_jpeg(drawn), caption=title, media_type="image/jpeg"))
     return [Section(title="Both dates", pictures=shown)]
 
 
@@ -282,7 +282,8 @@ def _viewer(
 ) -> Viewer | None:
     """Return the pannable map with the largest polygons."""
     drawn, rows = _largest(_readable(vector, beside), layer)
-    image = _shrunk(compose(picture.background, np.zeros(picture.labels.shape, np.uint8), ()))
+    nothing = np.zeros(picture.labels.shape, np.uint8)
+    image = _shrunk(compose(picture.background, nothing, ()), picture.aspect)
     inside = _in_pixels(drawn, grid, layer)
     step = (grid.width / image.width, grid.height / image.height)
     shapes = np.asarray(shapely.transform(inside, lambda xy: xy / np.array(step)), object)
@@ -366,9 +367,9 @@ def _text(row: Mapping[str, Any], layer: Layer) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _shrunk(image: NDArray[np.uint8]) -> Image.Image:
-    """Return a picture of at most `SHOWN_PIXELS`."""
-    picture = Image.fromarray(image)
+def _shrunk(image: NDArray[np.uint8], aspect: float) -> Image.Image:
+    """Return a picture of at most `SHOWN_PIXELS`, with pixels `aspect` times as high as wide."""
+    picture = in_proportion(image, aspect)
     share = SHOWN_PIXELS / max(picture.size)
     if share >= 1:
         return picture

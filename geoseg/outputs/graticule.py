@@ -47,8 +47,7 @@ def graticule(picture: Image.Image, place: Place, size: tuple[int, int]) -> tupl
     if not np.isfinite(lon + lat).all():
         return [], []
     draw = ImageDraw.Draw(picture, "RGBA")
-    scale = picture.width / width
-    nodes = np.stack((cols * scale, rows * scale), axis=-1)
+    nodes = np.stack((cols * (picture.width / width), rows * (picture.height / height)), axis=-1)
     below: list[Mark] = []
     left: list[Mark] = []
     for values, step in _meridians(lon):

@@ -26,6 +26,8 @@ LONG_SIDE = 1000
 """px, about the least longer side of the map; smaller maps are enlarged by a whole factor."""
 PANEL_SIDE = 900
 """px, longer side of each panel of a picture with several panels."""
+SQUARE = 0.02
+"""Difference of an aspect from 1 up to which pixels are drawn as squares."""
 _LEGEND = 250
 """px, width of the legend; up to `_WIDEST` for long labels."""
 _WIDEST = 420
@@ -65,6 +67,8 @@ class MapPicture:
     """None: no graticule, north arrow and CRS."""
     pixel_m: float | None = None
     """Width of a pixel of the background on the ground, for the scale bar; None or NaN: no bar."""
+    aspect: float = 1.0
+    """Height of a pixel over its width on the ground: degrees of longitude are short far from the equator."""
     credits: Sequence[str] = ()
     bar: ColourBar | None = None
     """Quantity that the background shows."""
@@ -108,11 +112,15 @@ def render(picture: MapPicture) -> Image.Image:
     if picture.background.shape[-2:] != labels.shape:
         raise ValueError(f"background {picture.background.shape} and labels {labels.shape} differ in size")
     side = PANEL_SIDE if picture.panels else LONG_SIDE
-    factor = max(1, round(side / max(labels.shape)))
-    drawn = Image.fromarray(compose(picture.background, labels, picture.classes, factor, picture.fill))
+    height, width = labels.shape
+    factor = max(1, round(side / max(height * max(picture.aspect, 1), width / min(picture.aspect, 1))))
+    drawn = in_proportion(
+        compose(picture.background, labels, picture.classes, factor, picture.fill), picture.aspect
+    )
     unlabelled = np.where(labels == nodata_class(labels.dtype), labels, 0)
     further = [
-        (title, Image.fromarray(compose(image, unlabelled, (), factor))) for title, image in picture.panels
+        (title, in_proportion(compose(image, unlabelled, (), factor), picture.aspect))
+        for title, image in picture.panels
     ]
     if picture.panels and max(drawn.size) > side * 1.2:
         share = side / max(drawn.size)
@@ -120,6 +128,15 @@ def render(picture: MapPicture) -> Image.Image:
         drawn = drawn.resize(size, Image.Resampling.BOX)
         further = [(title, image.resize(size, Image.Resampling.BOX)) for title, image in further]
     return _Sheet(picture, drawn, further).draw()
+
+
+def in_proportion(image: NDArray[np.uint8], aspect: float) -> Image.Image:
+    """Return a picture (h, w, 3) whose pixels, `aspect` times as high as wide, have their form."""
+    drawn = Image.fromarray(image)
+    if abs(aspect - 1) < SQUARE:
+        return drawn
+    size = round(drawn.width / min(aspect, 1)), round(drawn.height * max(aspect, 1))
+    return drawn.resize(size, Image.Resampling.NEAREST)
 
 
 def compose(

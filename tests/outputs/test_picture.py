@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from geoseg.errors import OutputError
 from geoseg.outputs.graticule import degree_text, graticule
 from geoseg.outputs.lettering import drawable, font, font_for
 from geoseg.outputs.map_frame import Floats, Place, ramp, round_length
-from geoseg.outputs.picture import MapPicture, area_text, draw_picture, render
+from geoseg.outputs.picture import MapPicture, area_text, draw_picture, in_proportion, render
 from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
 from tests.together import together
@@ -117,6 +118,15 @@ def test_labels_in_other_scripts_are_drawn_where_the_machine_has_their_letters()
     face = font(17, name)
     assert drawable("Вода", face) == ("Вода" if name else "????")
     assert drawable("a\U0010fffeb", face) == "a?b"
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [(1.01, (100, 100)), (2.0, (200, 100)), (0.5, (100, 200))])
+def test_pixels_are_drawn_as_they_lie_on_the_ground(aspect: float, shape: tuple[int, int]) -> None:
+    drawn = in_proportion(np.zeros((100, 100, 3), np.uint8), aspect)
+    assert (drawn.height, drawn.width) == shape
+    square = MapPicture(background=np.zeros((100, 100)), labels=np.zeros((100, 100), np.uint8), classes=())
+    flat, tall = render(square), render(replace(square, aspect=aspect))
+    assert (tall.height > flat.height, tall.width > flat.width) == (False, False)
 
 
 def test_a_narrow_map_has_no_longitudes_over_each_other() -> None:
