@@ -100,7 +100,7 @@ def map_report(
     """Return the report of a finished map; arguments as of `write_report`."""
     facts = {
         "Dates": when(record) or "unknown",
-        "Place": _place(grid),
+        "Place": place_of_map(grid),
         "Sensor": ", ".join(instruments(record)) or "unknown",
     }
     rates = _rates(vector, beside, layer)
@@ -125,7 +125,7 @@ def map_report(
     )
 
 
-def _place(grid: Grid) -> str:
+def place_of_map(grid: Grid) -> str:
     """Return centre and extent of a map in degrees."""
     if grid.crs is None:
         return "unknown: the scene has no CRS"
@@ -162,14 +162,31 @@ def _rates(vector: StagedSink, beside: OutputFiles, layer: Layer) -> dict[str, s
     if "rate_kg_h" not in layer.schema:
         return {}
     _, rows = _largest(_readable(vector, beside), layer, by="rate_kg_h")
+    return rate_facts(rows)
+
+
+def rate_facts(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the rate of the first plume of a table with its interval; empty for an empty table."""
     if not rows:
         return {}
-    rate, low, high = (_number(rows[0].get(name)) for name in ("rate_kg_h", "rate_low", "rate_high"))
+    # A suspect is listed in the map and is no plume: its rate counts only where there is none.
+    row = next((row for row in rows if row.get("class") == 1), rows[0])
+    rate, low, high = (_number(row.get(name)) for name in ("rate_kg_h", "rate_low", "rate_high"))
     if math.isnan(rate):
         return {"Source rate": "unknown"}
-    known = math.isfinite(low) and math.isfinite(high)
-    interval = f", 95 % interval {low:,.0f} to {high:,.0f} kg/h" if known else ""
-    return {"Largest source rate": f"{rate:,.0f} kg/h{interval}"}
+    interval = ""
+    if math.isfinite(low) and math.isfinite(high):
+        interval = f", 95 % interval {_digits(low)} to {_digits(high)} kg/h"
+    elif math.isfinite(low):
+        # Saturated pixels have no column: the mass is too low.
+        interval = f" or more, 95 % interval from {_digits(low)} kg/h; the upper end is not known"
+    return {"Largest source rate": f"{_digits(rate)} kg/h{interval}"}
+
+
+def _digits(value: float) -> str:
+    """Return a rate with three digits: its error is larger than the others."""
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{round(value, digits):,.{max(digits, 0)}f}"
 
 
 def _number(value: Any) -> float:

@@ -136,7 +136,8 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(str(error)) from error
         for item in record.get("classes", ()):
             area = "" if item["area_m2"] is None else f", {item['area_m2'] / 1e4:.1f} ha"
-            feedback.pushInfo(f"{item['label']}: {item['polygons']} polygons{area}")
+            count = item["polygons"]
+            feedback.pushInfo(f"{item['label']}: {count} polygon{'' if count == 1 else 's'}{area}")
         if record and "OUTPUT" in results:
             results["OUTPUT"] = self._styled(results["OUTPUT"], self._task["layer"], context)
         return results
