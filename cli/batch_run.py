@@ -79,7 +79,10 @@ def _check_names(request: BatchSpec, task: str) -> None:
             if str(value).lower() not in known:
                 near = get_close_matches(str(value), sorted(known), n=1)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-                raise UsageError(f"`--{name} {value}`: unknown; {hint}")
+                given = f"`--{name} {value}`"
+                if name in request.origins:
+                    given = f"{request.origins[name]}: {value}"
+                raise UsageError(f"{given}: unknown; {hint}")
 
 
 def start_worker() -> None:

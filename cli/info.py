@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoseg.errors import SceneReadError, UsageError
+from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.store_path import StorePath, path_of
 from geoseg.text_columns import align
 
@@ -62,18 +63,17 @@ def _is_model(path: str) -> bool:
 
 
 def _record(path: Path) -> RunRecord | None:
-    """Return the run record of a map; None if the file has none and may be a scene.
+    """Return the run record of a map; None if the file has none: it is a scene or another file.
 
     Raises:
-        SceneReadError: a vector file has no run record.
+        SceneReadError: a GeoParquet file, which only maps are read from, has no run record.
     """
     if path.suffix.lower() in RASTERS and not _is_tagged(path):
         return None
     from geoseg.outputs.record import read_record
 
     record = read_record(path)
-    # A STAC item, which is a scene, also has the suffix .json.
-    if record is None and path.suffix.lower() in MAPS - {".json", ".geojson"}:
+    if record is None and path.suffix.lower() == ".parquet":
         raise SceneReadError(
             f"{path}: contains no run record; it was not made by geoseg, or another program rewrote it"
         )
@@ -110,12 +110,24 @@ def _print_record(record: RunRecord, as_json: bool, verbosity: Verbosity) -> Non
 
 
 def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> None:
-    """Open a scene and print its description."""
+    """Open a scene and print its description; of files that are no scene, that of the files.
+
+    Raises:
+        SceneError: the files can be described neither as a scene nor one by one; or `--band`, `--sensor` and
+            the like say how they form a scene, and they do not.
+    """
     from geoseg.messages import replay
     from geoseg.scenes import open_scene
     from geoseg.spec.presets import sensors
 
-    with open_console(verbosity), open_scene(request, sensors()) as scene:
+    with ExitStack() as stack:
+        stack.enter_context(open_console(verbosity))
+        try:
+            scene = stack.enter_context(open_scene(request, sensors()))
+        except SceneError as error:
+            if request.model_fields_set - {"paths"} or not _print_files(request, error, as_json):
+                raise
+            return
         facts = scene.describe()
         facts["left_out"] = [{"name": item.name, "why": item.why} for item in scene.metadata.left_out]
         size = None if scene.grid.crs is None else scene.grid.pixel_size_m
@@ -128,6 +140,24 @@ def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> Non
             return
         replay(scene.messages)
     print_text(scene_text(facts, size))
+
+
+def _print_files(request: SceneSpec, error: SceneError, as_json: bool) -> bool:
+    """Print the description of files that are no scene; return whether there was anything to describe."""
+    from geoseg.scenes.plain_files import describe_files
+
+    from .plain_files import files_text, why_not
+
+    files = describe_files(request.paths, error)
+    if not files:
+        return False
+    if as_json:
+        print_json(
+            {**(files[0] if len(files) == 1 else {"files": files}), "not_a_scene": why_not(files, str(error))}
+        )
+    else:
+        print_text(files_text(files, str(error)))
+    return True
 
 
 def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | None) -> str:

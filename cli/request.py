@@ -56,7 +56,9 @@ def _read_config(path: Path, known: Collection[str]) -> ConfigFile:
     except OSError as error:
         raise UsageError(f"`--config {path}`: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"`--config {path}`: cannot be read: it is not UTF-8 text") from error
+        raise UsageError(
+            f"`--config {path}`: cannot be read: it is not text in UTF-8 or UTF-16; save it as UTF-8"
+        ) from error
     if node is None:
         return ConfigFile(path=path)
     if not isinstance(node, yaml.MappingNode) or not isinstance(table, dict):
@@ -99,6 +101,8 @@ def build_with_each(
 ) -> AnyRequest:
     """Validate a request that also has options of each of its items, in its field `options`.
 
+    Its field `origins` has the place of those that the file gave, for messages.
+
     Args:
         kind: type of the request.
         each: options of the items; a name that the request has too belongs to the request.
@@ -115,7 +119,9 @@ def build_with_each(
     mine = {name: value for name, value in options.items() if name in own}
     request = from_options(kind, mine, _naming(known, file, given))
     further = {name: _as_option(value) for name, value in options.items() if name not in own}
-    return request.model_copy(update={"options": further})
+    where = _naming(known, file, given)
+    origins = {name: where(name) for name in further if name in file.lines and name not in given}
+    return request.model_copy(update={"options": further, "origins": origins})
 
 
 def _as_option(value: object) -> object:

@@ -22,6 +22,7 @@ from geoseg.cli.change import change
 from geoseg.cli.command import Command
 from geoseg.cli.completion import SUGGESTIONS
 from geoseg.cli.embed import embed
+from geoseg.cli.facilities import facilities
 from geoseg.cli.fit import fit
 from geoseg.cli.flood import flood
 from geoseg.cli.plume import plume
@@ -33,7 +34,7 @@ import geoseg
 from geoseg.spec.request import EACH, Place, bare_type, places
 
 SOURCE = Path(__file__).with_name("geoseg_provider")
-LAYERS = frozenset({"aoi", "mask", "permanent-water", "hand", "slope", "facilities"})
+LAYERS = frozenset({"aoi", "mask", "permanent-water", "hand", "slope", "facilities", "zones"})
 """Options with a file that may be a layer of the project."""
 
 FILES = {"labels": "labels", "inputs": "folder-input"}
@@ -43,11 +44,7 @@ LEFT_OUT = frozenset(
     [
         "overwrite",
         "bbox-crs",
-        "max-memory",
-        "threads",
         "batch-size",
-        "device",
-        "runtime",
         "checkpoint",
         "scheduler",
         "split",
@@ -111,6 +108,13 @@ def tasks() -> Iterator[Task]:
         ("plume", "Methane plumes", plume, ("methane", "plume"), "plume"),
         ("segment", "Segmentation by a network", segment, ("segment",), "segments"),
         ("vectorize", "Polygons of a class raster", vectorize, ("vectorize",), "segments"),
+        (
+            "facilities",
+            "Facilities that may emit methane",
+            facilities,
+            ("methane", "facilities"),
+            "facilities",
+        ),
     )
     for name, title, declare, command, layer in maps:
         yield _task(name, title, declare, command=command, layer=layer)
@@ -124,20 +128,21 @@ def tasks() -> Iterator[Task]:
         "change": "Change",
         "plume": "Methane plumes",
         "segment": "Segmentation",
+        "vectorize": "Polygons of many class rasters",
+        "facilities": "Facilities",
     }
     for name, _, _, command, _ in maps:
-        if name in many:
-            words = " ".join(command)
-            yield Task(
-                name=f"batch{name}",
-                title=f"{many[name]} of many scenes",
-                command=("batch", *command),
-                declared=declared_batch(words),
-                help=f"Runs geoseg batch {words}: one map for each scene of a folder, a summary and a "
-                "catalogue. The same run continues one that was interrupted.",
-                output="folder-output",
-                group="Batch",
-            )
+        words, title = " ".join(command), many[name]
+        yield Task(
+            name=f"batch{name}",
+            title=title if "many" in title else f"{title} of many scenes",
+            command=("batch", *command),
+            declared=declared_batch(words),
+            help=f"Runs geoseg batch {words}: one map for each scene of a folder, a summary and a "
+            "catalogue. The same run continues one that was interrupted.",
+            output="folder-output",
+            group="Batch",
+        )
 
 
 def _task(name: str, title: str, declare: Callable[[], Command[Any]], **facts: Any) -> Task:
@@ -212,6 +217,8 @@ def _kind(place: Place, task: Task) -> tuple[str, Mapping[str, Any]]:
         return FILES[place.name], {}
     if task.name == "fit" and place.name == "scene":
         return "scenes", {}
+    if option.metavar == "SCENE|auto":
+        return "scene", {"auto": "yes" if task.name == "batchchange" else "no"}
     if place.scenes or option.argument:
         return ("scenes" if EACH in place.paths[0] else "scene"), {}
     if option.metavar.startswith("TEMPLATE."):

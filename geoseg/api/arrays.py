@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
@@ -76,7 +77,8 @@ def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str
     if isinstance(value, np.ndarray):
         return _write(_Layers(value), folder, place)
     if is_xarray(value):
-        return _write(_from_xarray(value, place), folder, place)
+        written = [_write(layers, folder, place) for layers in _from_xarray(value, place)]
+        return written[0] if len(written) == 1 else written
     if isinstance(value, list | tuple) and value:
         found = [paths_of(item, folder, place) for item in value]
         return [path for item in found for path in (item if isinstance(item, list) else [item])]
@@ -111,19 +113,9 @@ def _path_of_dataset(dataset: DatasetReader | WarpedVRT, folder: Path) -> str:
     if not isinstance(dataset, WarpedVRT) and not dataset.name.startswith("/vsimem/"):
         return str(dataset.name)
     path = _new(folder, None)
-    profile = {"driver": "GTiff", "tiled": True, "bigtiff": "if_safer"}
-    for name in ("height", "width", "count", "crs", "transform", "nodata"):
-        profile[name] = getattr(dataset, name)
-    with writing(path), rasterio.open(path, "w", dtype=dataset.dtypes[0], **profile) as copy:
-        copy.update_tags(**dataset.tags())
-        copy.scales, copy.offsets = dataset.scales, dataset.offsets
-        for index, text in enumerate(dataset.descriptions, start=1):
-            copy.set_band_description(index, text or "")
-            copy.update_tags(index, **dataset.tags(index))
-        for _, window in copy.block_windows(1):
-            copy.write(dataset.read(window=window), window=window)
-        if any(rasterio.enums.MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums):
-            copy.write_mask(dataset.dataset_mask())
+    # With all that tells bands, units and unobserved pixels: colours, masks, tags of all domains, GCPs.
+    with writing(path), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        rasterio.shutil.copy(dataset, str(path), driver="GTiff", tiled=True, bigtiff="IF_SAFER")
     return str(path)
 
 
@@ -132,7 +124,7 @@ class _Layers:
     """An array and what it states of itself."""
 
     data: NDArray[Any]
-    """(height, width) or (bands, height, width)."""
+    """(height, width) or (bands, height, width); also of dask."""
     transform: Affine | None = None
     crs: object = None
     bands: tuple[str, ...] = ()
@@ -141,9 +133,17 @@ class _Layers:
     offset: float = 0.0
     time: datetime | str | None = None
 
+    @property
+    def stored(self) -> tuple[object, ...]:
+        """How pixels are stored: type, nodata (text, as NaN is not equal to itself), scale, offset, time."""
+        return self.data.dtype, str(self.nodata), self.scale, self.offset, str(self.time)
 
-def _from_xarray(value: Any, place: Georeference) -> _Layers:
+
+def _from_xarray(value: Any, place: Georeference) -> list[_Layers]:
     """Return the pixels of an xarray object with its CRS, transform and band names.
+
+    Variables of a data set that are stored alike are one raster, others are one raster each: an array of all
+    would have lost their scales and nodata values.
 
     Raises:
         UsageError: it has a dimension besides band, y and x.
@@ -158,14 +158,28 @@ def _from_xarray(value: Any, place: Georeference) -> _Layers:
         raise UsageError(
             f"the array has the dimensions {', '.join(map(str, value.dims))}; rename two to y and x"
         )
-    bands: tuple[str, ...] = tuple(place.bands or ())
     crs, transform = value.rio.crs, _transform(value)
-    if hasattr(value, "data_vars"):
-        layers = {str(name): item for name, item in value.data_vars.items() if value.rio.x_dim in item.dims}
-        bands = bands or tuple(layers)
-        value = value[list(layers)].to_dataarray("band")
-        value = value.rio.write_crs(crs) if crs else value
-    array: xarray.DataArray = value
+    if not hasattr(value, "data_vars"):
+        return [_from_data_array(value, place, crs, transform, tuple(place.bands or ()))]
+    layers = {str(name): item for name, item in value.data_vars.items() if value.rio.x_dim in item.dims}
+    names = tuple(place.bands or layers)
+    if len(names) != len(layers):
+        raise UsageError(f"bands= names {len(names)} bands, and the data set has {len(layers)}")
+    each = [
+        _from_data_array(item, place, crs, transform, (name,))
+        for name, item in zip(names, layers.values(), strict=True)
+    ]
+    first = each[0]
+    if any(item.stored != first.stored or item.data.ndim != 2 for item in each):
+        return each
+    whole = value[list(layers)].to_dataarray("band").transpose("band", value.rio.y_dim, value.rio.x_dim, ...)
+    return [replace(first, data=whole.data, bands=names)] if whole.ndim == 3 else each
+
+
+def _from_data_array(
+    array: xarray.DataArray, place: Georeference, crs: object, transform: Affine, bands: tuple[str, ...]
+) -> _Layers:
+    """Return the pixels of a DataArray and what it states of them."""
     y, x = array.rio.y_dim, array.rio.x_dim
     time = array.coords["time"].values if "time" in array.coords else None
     array = array.squeeze([dim for dim in array.dims if dim not in (y, x) and array.sizes[dim] == 1])
@@ -181,7 +195,8 @@ def _from_xarray(value: Any, place: Georeference) -> _Layers:
     stored = {**array.encoding, **array.attrs}
     decoded = "scale_factor" in array.encoding and "scale_factor" not in array.attrs
     return _Layers(
-        array.to_numpy(),
+        # Of dask, blocks are computed when they are written.
+        array.data if array.chunks else array.to_numpy(),
         transform=transform,
         crs=crs,
         bands=bands,
@@ -226,8 +241,7 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         hidden = np.ma.getmaskarray(data)
         mask = ~(hidden.any(axis=0) if hidden.ndim == 3 else hidden)
         data = data.data
-    if data.dtype == bool:
-        data = data.astype(np.uint8)
+    data = _storable(data)
     if data.ndim == 2:
         data = data[np.newaxis]
     if data.ndim != 3 or 0 in data.shape:
@@ -269,10 +283,35 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         file.scales, file.offsets = (layers.scale,) * len(data), (layers.offset,) * len(data)
         for index, name in enumerate(bands, start=1):
             file.set_band_description(index, name)
-        file.write(data)
+        for rows in _stretches(data):
+            window = ((rows.start, rows.stop), (0, data.shape[2]))
+            file.write(np.asarray(data[:, rows]), window=window)
         if mask is not None:
             file.write_mask(mask)
     return str(path)
+
+
+def _storable(data: NDArray[Any]) -> NDArray[Any]:
+    """Return an array in a type that files have, where no value changes: bool, float16 and int64 of numpy."""
+    if data.dtype == bool:
+        return data.astype(np.uint8)
+    if data.dtype == np.float16:
+        return data.astype(np.float32)
+    if data.dtype in (np.int64, np.uint64) and data.size:
+        least, most = int(data.min()), int(data.max())
+        for kind in (np.int32, np.uint32):
+            if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max:
+                return data.astype(kind)
+    return data
+
+
+def _stretches(data: NDArray[Any]) -> list[slice]:
+    """Return the rows that are written at once: the rows of chunks of dask, else all."""
+    chunks = getattr(data, "chunks", None)
+    if chunks is None:
+        return [slice(0, data.shape[1])]
+    stops = np.cumsum(chunks[1]).tolist()
+    return [slice(start, stop) for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
 
 
 def _fits(value: float, dtype: np.dtype[Any]) -> bool:

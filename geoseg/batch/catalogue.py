@@ -79,7 +79,7 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
         {"rel": "root", "href": f"../{COLLECTION}", "type": "application/json"},
         {"rel": "parent", "href": f"../{COLLECTION}", "type": "application/json"},
         {"rel": "collection", "href": f"../{COLLECTION}", "type": "application/json"},
-        {"rel": "derived_from", "href": _href(outcome.source), "title": "scene"},
+        *({"rel": "derived_from", "href": _href(source), "title": "scene"} for source in outcome.sources),
     ]
     model = models.get(str((outcome.model or {}).get("sha256", "")))
     own: Table = {}

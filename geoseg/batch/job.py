@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import CHECKPOINTS, filled, is_own
+from geoseg.batch.naming import CHECKPOINTS, SEPARATOR, filled, is_own
 from geoseg.batch.stamp import stamp_of
 from geoseg.batch.tasks import SHARED, BatchTask, is_auto, task_of
 from geoseg.batch.value_paths import with_paths
@@ -33,6 +34,7 @@ class Job:
     scene: str
     task: str
     source: str
+    """Paths or addresses of the scene, as a cell of a table."""
     options: Mapping[str, OptionValue]
     """All options of the task but those of the outputs and of the engine's limits; paths are absolute."""
     outputs: Mapping[str, str | tuple[str, ...]]
@@ -85,12 +87,18 @@ class Job:
             found[name] = role
         return found
 
-    def request(self, folder: Path, limits: Mapping[str, OptionValue]) -> BaseModel:
+    def request(
+        self,
+        folder: Path,
+        limits: Mapping[str, OptionValue],
+        origins: Mapping[str, str] = MappingProxyType({}),
+    ) -> BaseModel:
         """Return the validated request.
 
         Args:
             folder: of the outputs.
             limits: `threads` and `max-memory`, where the task has them.
+            origins: places of options in a config file, for messages.
 
         Raises:
             UsageError: an option is invalid.
@@ -104,7 +112,9 @@ class Job:
         options = {**self.options, **outputs, **own, "overwrite": True}
         if self.checkpoint and "checkpoint" in task.places:
             options["checkpoint"] = str(folder / CHECKPOINTS / self.scene)
-        return from_options(task.request, options, lambda name: f"{self.scene}: `--{name}`")
+        return from_options(
+            task.request, options, lambda name: origins.get(name, f"{self.scene}: `--{name}`")
+        )
 
 
 def plan_jobs(
@@ -145,7 +155,8 @@ def plan_jobs(
                     "{scene} or {index} to the template"
                 )
             taken[file.casefold()] = job.scene
-        request = job.request(folder, {})
+        shared = {name: text for name, text in spec.origins.items() if name not in entry.options}
+        request = job.request(folder, {}, shared)
         jobs.append(replace(job, stamp=stamp_of(task, request, job.outputs)))
     return jobs
 
@@ -160,7 +171,8 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
         if role in options:
             value = options.pop(role)
             shared = role not in entry.options
-            texts = [_template(role, str(text), shared=shared) for text in _listed(value)]
+            where = spec.origins.get(role, f"`--{role}`") if shared else f"`--{role}`"
+            texts = [_template(where, str(text), shared=shared) for text in _listed(value)]
             names = [filled(text, entry, index + 1) for text in texts]
             if not task.places[role].repeated and len(names) != 1:
                 raise UsageError(f"`--{role}`: give one template of names, not {len(names)}")
@@ -173,12 +185,17 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
         index=index,
         scene=entry.scene,
         task=task.name,
-        source=entry.paths[0],
+        source=source_of(entry),
         options={name: _absolute(task, name, value) for name, value in options.items() if name not in SHARED},
         outputs=outputs,
         earlier=reason,
         checkpoint=spec.checkpoint or spec.split is not None,
     )
+
+
+def source_of(entry: Entry) -> str:
+    """Return the paths of a scene as a table has them: of a series, or of band files, all of them."""
+    return SEPARATOR.join(entry.paths)
 
 
 def _switched(place: Place | None, value: OptionValue) -> OptionValue:
@@ -202,12 +219,12 @@ def _shown(role: str) -> str:
     )
 
 
-def _template(role: str, text: str, *, shared: bool) -> str:
+def _template(where: str, text: str, *, shared: bool) -> str:
     """Check a template; one that is not shared by all scenes needs no part that differs between them."""
     try:
         return template(text) if shared else within_folder(text)
     except ValueError as error:
-        raise UsageError(f"`--{role}`: {error}") from error
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _absolute(task: BatchTask, name: str, value: OptionValue) -> OptionValue:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import shapely
 from pydantic import JsonValue
 
+from geoseg.batch.naming import SEPARATOR
 from geoseg.files.inputs import FileState
 from geoseg.run_record import ClassTotal, RunWarning
 from geoseg.spec import Spec
@@ -45,7 +46,7 @@ class Outcome(Spec):
     stamp: str = ""
     """Hash of inputs, options, model and version (`geoseg.batch.stamp`)."""
     source: str = ""
-    """Path or address of the scene."""
+    """Paths or addresses of the scene, separated as in a table."""
     earlier: str = ""
     """The earlier scene that was found for it, and why."""
     outputs: tuple[OutputFile, ...] = ()
@@ -69,6 +70,11 @@ class Outcome(Spec):
     """Processor time of the worker for this scene, s."""
     peak_mib: int = 0
     """Greatest resident size of the worker so far, MiB."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Path or address of each file of the scene."""
+        return tuple(part for part in self.source.split(SEPARATOR) if part)
 
     @property
     def mapped(self) -> bool:

@@ -15,7 +15,7 @@ from geoseg.batch.entry import Entry
 from geoseg.batch.failure import failure_of
 from geoseg.batch.inputs import read_inputs, without_outputs
 from geoseg.batch.item_files import with_item_files
-from geoseg.batch.job import Job, plan_jobs
+from geoseg.batch.job import Job, plan_jobs, source_of
 from geoseg.batch.journal import Journal
 from geoseg.batch.naming import (
     CHECKPOINTS,
@@ -201,9 +201,9 @@ def clear_leftovers(folder: Path, jobs: Sequence[Job], owned: Iterable[str], *, 
 def _without_map(entry: Entry, reason: str | GeosegError) -> Outcome:
     """Return the outcome of a scene that has no earlier one, or that cannot be opened to find it."""
     if isinstance(reason, str):
-        return Outcome(scene=entry.scene, status="unpaired", message=reason, source=entry.paths[0])
+        return Outcome(scene=entry.scene, status="unpaired", message=reason, source=source_of(entry))
     code, message = failure_of(reason)
-    return Outcome(scene=entry.scene, status="failed", code=code, message=message, source=entry.paths[0])
+    return Outcome(scene=entry.scene, status="failed", code=code, message=message, source=source_of(entry))
 
 
 def _shard(entries: Sequence[Entry], shard: tuple[int, int] | None) -> list[Entry]:

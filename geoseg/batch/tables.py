@@ -190,7 +190,11 @@ def item_entries(path: Path) -> list[Entry]:
         SceneError: it is neither.
     """
     try:
-        value = parse_json(read_text(path, TABLE_BYTES, "utf-8-sig"), path)
+        value = parse_json(read_text(path, TABLE_BYTES), path)
+    except UnicodeDecodeError as error:
+        raise SceneReadError(
+            f"{path}: is not text in UTF-8 or UTF-16 ({error.reason}); save it as UTF-8"
+        ) from error
     except ValueError as error:
         raise SceneReadError(f"{path}: is not JSON ({error})") from error
     kind = value.get("type") if isinstance(value, dict) else None

@@ -32,6 +32,7 @@ from geoseg.bundles.mlm import (
 )
 from geoseg.bundles.program import stated_program
 from geoseg.errors import ModelError
+from geoseg.files.bounded import decoded
 from geoseg.files.inputs import opened
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec, Spec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, channels_first
@@ -60,7 +61,11 @@ def read_table(path: Path) -> dict[str, JsonValue]:
             text = file.read(LONGEST + 1)
         if len(text) > LONGEST:
             raise ModelError(f"{path}: is longer than {LONGEST // 2**20} MiB; not a description")
-        return _TABLE.validate_json(text)
+        return _TABLE.validate_json(decoded(text))
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"{path}: is not text in UTF-8 or UTF-16 ({error.reason}); save it as UTF-8"
+        ) from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

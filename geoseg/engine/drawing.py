@@ -32,6 +32,12 @@ FADED = np.float32(0.3)
 OVER_MEASURE = 0.0
 """Opacity of classes over a measured quantity: their outlines are drawn."""
 
+MOST_ASPECT = 4.0
+"""Greatest height over width of a drawn pixel: one of degrees at 75° of latitude."""
+
+POLAR = 89.9
+"""Degrees of latitude from which the centre of a map counts as a pole, where no direction is north."""
+
 ROWS = 512
 """Rows that are read at once."""
 
@@ -58,10 +64,11 @@ def picture_of(recipe: Recipe, preview: Preview, record: RunRecord) -> MapPictur
         title=map_title(record),
         panel_title="Change",
         caption=record.method,
-        totals=areas,
+        totals=areas if len(areas) <= MOST_IN_LEGEND else listed_totals(record),
         areas_m2={item.value: item.area_m2 for item in areas},
         pixel_m=grid.pixel_size_m[1] * preview.step,
         place=place_of(grid, preview.step),
+        aspect=aspect_of(grid),
         credits=credits_of(record),
         bar=bar,
         fill=0.5 if bar is None else OVER_MEASURE,
@@ -90,12 +97,23 @@ def place_of(grid: Grid, step: float) -> Place | None:
 
     middle = np.array([grid.height / 2]), np.array([grid.width / 2])
     lon, lat = (float(values[0]) for values in grid.lonlat(*middle))
+    north: tuple[float, float] | None = None
     try:
         col, row = grid.from_lonlat(lon, min(lat + 0.01, 90.0))
-        north = (col - grid.width / 2, row - grid.height / 2)
+        if abs(lat) < POLAR:
+            north = (col - grid.width / 2, row - grid.height / 2)
     except UsageError:
         north = (0.0, -1.0)
     return Place(lonlat=lonlat, north=north, crs=crs_text(crs))
+
+
+def aspect_of(grid: Grid) -> float:
+    """Return height over width of a pixel on the ground, within 1/`MOST_ASPECT` and `MOST_ASPECT`."""
+    if grid.crs is None:
+        return 1.0
+    down, right = grid.pixel_size_m
+    aspect = down / right if right > 0 else 1.0
+    return min(max(aspect, 1 / MOST_ASPECT), MOST_ASPECT) if math.isfinite(aspect) else 1.0
 
 
 def crs_text(crs: CRS) -> str:
@@ -131,7 +149,7 @@ def _legend(
         legend = extras.legend_of[np.where(unobserved, 0, labels)]
         drawn = np.where(unobserved, nodata_class(np.uint16), legend).astype(np.uint16)
         merged = [
-            _sum(spec.value, spec.label, own)
+            sum_of(spec.value, spec.label, own)
             for spec in extras.legend
             if (own := [item for item in totals if int(extras.legend_of[item.value]) == spec.value])
         ]
@@ -159,10 +177,15 @@ def with_rare_as_one(
     drawn[np.isin(labels, [item.value for item in rare])] = value
     label = f"{len(rare)} smaller class{'' if len(rare) == 1 else 'es'}"
     others = ClassSpec(value=value, label=label, colour=OTHERS)
-    return drawn, (*classes, others), (*frequent, _sum(value, label, rare))
+    return drawn, (*classes, others), (*frequent, sum_of(value, label, rare))
 
 
-def _sum(value: int, label: str, parts: Sequence[ClassTotal]) -> ClassTotal:
+def listed_totals(record: RunRecord) -> Sequence[ClassTotal]:
+    """Return the totals of all classes that have polygons, also of those that the legend draws as one."""
+    return [item for item in record.classes if item.polygons]
+
+
+def sum_of(value: int, label: str, parts: Sequence[ClassTotal]) -> ClassTotal:
     """Return the total of several classes."""
     known = [item.area_m2 for item in parts if item.area_m2 is not None]
     return ClassTotal(

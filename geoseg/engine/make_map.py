@@ -258,6 +258,10 @@ def _record(
     recipe, tiles = job.recipe, job.tiles
     method = recipe.session.description
     runtime = {**recipe.runtime, "scoring_seconds": round(job.seconds, 3)}
+    if recipe.model is not None:
+        from geoseg.runtimes.session_wrapper import replaced_runtime  # noqa: PLC0415 - only maps by a network
+
+        runtime |= replaced_runtime(recipe.session)
     if job.sweep is not None:
         runtime["batches"] = list(job.sweep.batches)
     return RunRecord(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from PIL import Image
 from pydantic import JsonValue
 from pyproj import Transformer
 
-from geoseg.engine.drawing import picture_of
+from geoseg.engine.drawing import picture_of, sum_of
 from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.files.disk import writing
@@ -28,7 +28,7 @@ from geoseg.grid import Grid
 from geoseg.outputs.columns import text_of
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.map_sheet import MOST_SHAPES, MapSheet, Shape, Total, Viewer, svg_paths
-from geoseg.outputs.picture import MapPicture, area_text, compose, draw_picture, render
+from geoseg.outputs.picture import MapPicture, area_text, compose, draw_picture, in_proportion, render
 from geoseg.outputs.report import Picture, Report, Section, Table, columns, to_html
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.words import (
@@ -49,6 +49,8 @@ MOST_BYTES = 64 * 2**20
 """Bytes of polygons that are read for the pannable map; those that do not fit are not drawn."""
 HIDDEN = frozenset({"class", "from_class", "to_class", "type"})
 """Columns that the text of a polygon leaves out: other columns name the same."""
+MOST_TOTALS = 60
+"""Rows of totals: the largest classes; the others are one row."""
 SHOWN_PIXELS = 1000
 """px, longer side of the background of the pannable map."""
 
@@ -98,21 +100,22 @@ def map_report(
     """Return the report of a finished map; arguments as of `write_report`."""
     facts = {
         "Dates": when(record) or "unknown",
-        "Place": _place(grid),
+        "Place": place_of_map(grid),
         "Sensor": ", ".join(instruments(record)) or "unknown",
     }
     rates = _rates(vector, beside, layer)
+    totals = _totals(picture, record, layer)
     sheet = MapSheet(
         picture=_jpeg(render(replace(picture, panels=(), title="", caption=""))),
         description=map_title(record),
-        totals=_totals(picture, record),
+        totals=totals,
         method=method_words(record),
         cite=citation(record),
         viewer=_viewer(picture, record, grid, vector, beside, layer),
     )
     return Report(
         title=map_title(record),
-        summary=_summary(picture, record),
+        summary=_summary(totals),
         facts={**facts, **rates},
         warnings=[item.text for item in record.warnings],
         sections=[*_dates(picture), *_tables(record), _parameters(record), _provenance(record)],
@@ -122,7 +125,7 @@ def map_report(
     )
 
 
-def _place(grid: Grid) -> str:
+def place_of_map(grid: Grid) -> str:
     """Return centre and extent of a map in degrees."""
     if grid.crs is None:
         return "unknown: the scene has no CRS"
@@ -131,15 +134,17 @@ def _place(grid: Grid) -> str:
     lon, lat = grid.lonlat(edge_rows, edge_cols)
     if not np.isfinite(lon + lat).all():
         return "unknown"
-    west, south, east, north = (float(value) for value in (lon.min(), lat.min(), lon.max(), lat.max()))
+    # Relative to the centre, longitudes do not jump at the antimeridian.
+    east = (lon - lon[-1] + 180) % 360 - 180
+    span = max(float(np.ptp(east)), float(np.ptp(lat)))
     down, right = grid.pixel_size_m
     size = f"; {grid.width * right / 1000:.3g} km × {grid.height * down / 1000:.3g} km"
-    return place_text((west, south, east, north)) + size
+    return place_text(float(lon[-1]), float(lat[-1]), span) + size
 
 
-def _summary(picture: MapPicture, record: RunRecord) -> str:
+def _summary(totals: Sequence[Total]) -> str:
     """Return the largest classes in one sentence."""
-    totals = [item for item in _totals(picture, record) if item.polygons]
+    totals = [item for item in totals if item.polygons]
     if not totals:
         return "Nothing was mapped: the map has no polygons."
     parts = [
@@ -157,14 +162,31 @@ def _rates(vector: StagedSink, beside: OutputFiles, layer: Layer) -> dict[str, s
     if "rate_kg_h" not in layer.schema:
         return {}
     _, rows = _largest(_readable(vector, beside), layer, by="rate_kg_h")
+    return rate_facts(rows)
+
+
+def rate_facts(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the rate of the first plume of a table with its interval; empty for an empty table."""
     if not rows:
         return {}
-    rate, low, high = (_number(rows[0].get(name)) for name in ("rate_kg_h", "rate_low", "rate_high"))
+    # A suspect is listed in the map and is no plume: its rate counts only where there is none.
+    row = next((row for row in rows if row.get("class") == 1), rows[0])
+    rate, low, high = (_number(row.get(name)) for name in ("rate_kg_h", "rate_low", "rate_high"))
     if math.isnan(rate):
         return {"Source rate": "unknown"}
-    known = math.isfinite(low) and math.isfinite(high)
-    interval = f", 95 % interval {low:,.0f} to {high:,.0f} kg/h" if known else ""
-    return {"Largest source rate": f"{rate:,.0f} kg/h{interval}"}
+    interval = ""
+    if math.isfinite(low) and math.isfinite(high):
+        interval = f", 95 % interval {_digits(low)} to {_digits(high)} kg/h"
+    elif math.isfinite(low):
+        # Saturated pixels have no column: the mass is too low.
+        interval = f" or more, 95 % interval from {_digits(low)} kg/h; the upper end is not known"
+    return {"Largest source rate": f"{_digits(rate)} kg/h{interval}"}
+
+
+def _digits(value: float) -> str:
+    """Return a rate with three digits: its error is larger than the others."""
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{round(value, digits):,.{max(digits, 0)}f}"
 
 
 def _number(value: Any) -> float:
@@ -177,13 +199,19 @@ def _readable(vector: StagedSink, beside: OutputFiles) -> Path:
     return vector.staged if vector.staged.exists() else beside.path(vector.path)
 
 
-def _totals(picture: MapPicture, record: RunRecord) -> list[Total]:
-    """Return the total of each class in the legend, the largest first."""
-    totals = picture.totals or record.classes
+def _totals(picture: MapPicture, record: RunRecord, layer: Layer) -> list[Total]:
+    """Return the totals of the classes, the largest first; the legend of the picture may have fewer.
+
+    Above `MOST_TOTALS` classes, the smallest are one row.
+    """
+    totals = sorted(picture.totals or record.classes, key=lambda item: -item.pixels)
+    if len(totals) > MOST_TOTALS:
+        rest = totals[MOST_TOTALS - 1 :]
+        totals = [*totals[: MOST_TOTALS - 1], sum_of(-1, f"{len(rest)} smaller classes", rest)]
     whole = sum(item.area_m2 if item.area_m2 is not None else item.pixels for item in totals)
-    colours = {spec.value: spec.colour for spec in picture.classes}
+    colours = {spec.value: spec.colour for spec in (*layer.classes, *picture.classes)}
     found = []
-    for item in sorted(totals, key=lambda item: -item.pixels):
+    for item in totals:
         amount = item.area_m2 if item.area_m2 is not None else item.pixels
         found.append(
             Total(
@@ -202,10 +230,10 @@ def _dates(picture: MapPicture) -> list[Section]:
     if not picture.panels:
         return []
     nothing = np.zeros(picture.labels.shape, np.uint8)
-    shown = [
-        Picture(png=_jpeg(_shrunk(compose(image, nothing, ()))), caption=title, media_type="image/jpeg")
-        for title, image in picture.panels
-    ]
+    shown = []
+    for title, image in picture.panels:
+        drawn = _shrunk(compose(image, nothing, ()), picture.aspect)
+        shown.append(Picture(png=_jpeg(drawn), caption=title, media_type="image/jpeg"))
     return [Section(title="Both dates", pictures=shown)]
 
 
@@ -271,7 +299,8 @@ def _viewer(
 ) -> Viewer | None:
     """Return the pannable map with the largest polygons."""
     drawn, rows = _largest(_readable(vector, beside), layer)
-    image = _shrunk(compose(picture.background, np.zeros(picture.labels.shape, np.uint8), ()))
+    nothing = np.zeros(picture.labels.shape, np.uint8)
+    image = _shrunk(compose(picture.background, nothing, ()), picture.aspect)
     inside = _in_pixels(drawn, grid, layer)
     step = (grid.width / image.width, grid.height / image.height)
     shapes = np.asarray(shapely.transform(inside, lambda xy: xy / np.array(step)), object)
@@ -355,9 +384,9 @@ def _text(row: Mapping[str, Any], layer: Layer) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _shrunk(image: NDArray[np.uint8]) -> Image.Image:
-    """Return a picture of at most `SHOWN_PIXELS`."""
-    picture = Image.fromarray(image)
+def _shrunk(image: NDArray[np.uint8], aspect: float) -> Image.Image:
+    """Return a picture of at most `SHOWN_PIXELS`, with pixels `aspect` times as high as wide."""
+    picture = in_proportion(image, aspect)
     share = SHOWN_PIXELS / max(picture.size)
     if share >= 1:
         return picture

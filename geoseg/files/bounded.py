@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import stat
@@ -14,6 +15,14 @@ from geoseg.files.network import TEXT_BYTES, plain
 JSON_DEPTH = 200
 """Most levels of a JSON text; a STAC item has about ten. Python's parser fails at about a thousand."""
 
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks and their encodings; that of UTF-32 begins as that of UTF-16 does."""
 
 LABEL_LENGTH = 2_000
 """Most characters of the name of a class or band; longer ones are damage, on which patterns take minutes."""
@@ -61,15 +70,29 @@ def read_bytes(path: Path | str, most: int = TEXT_BYTES) -> bytes:
         return read_part(file, path, most)
 
 
-def read_text(path: Path | str, most: int = TEXT_BYTES, encoding: str = "utf-8") -> str:
-    """Return the text of a file; see `read_bytes`.
+def read_text(path: Path | str, most: int = TEXT_BYTES) -> str:
+    """Return the text of a file; see `read_bytes` and `decoded`.
 
     Raises:
         SceneReadError: it is not a regular file, or has more than `most` bytes.
         OSError: it cannot be read.
-        UnicodeDecodeError: it is not text of this encoding.
+        UnicodeDecodeError: it is not text of its encoding.
     """
-    return read_bytes(path, most).decode(encoding)
+    return decoded(read_bytes(path, most))
+
+
+def decoded(content: bytes) -> str:
+    """Return a text in the encoding of its byte order mark, else UTF-8, without the mark.
+
+    Spreadsheets and editors of Windows write UTF-16, and marks before UTF-8.
+
+    Raises:
+        UnicodeDecodeError: it is not of this encoding.
+    """
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding)
+    return content.decode("utf-8-sig")
 
 
 def read_part(file: IO[bytes], name: Path | str, most: int = TEXT_BYTES) -> bytes:

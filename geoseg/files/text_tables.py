@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import read_bytes
+from geoseg.files.bounded import decoded, read_bytes, read_text
 
 MOST_BYTES = 256 * 2**20
 """Most bytes of a table: a million rows."""
@@ -97,19 +96,9 @@ def read_list(path: Path) -> str:
         OSError: it cannot be opened.
     """
     try:
-        return decoded(read_bytes(path))
+        return read_text(path)
     except UnicodeError as error:
         raise SceneReadError(f"{path}: is not text in UTF-8 or UTF-16 ({error}); save it as UTF-8") from error
-
-
-def decoded(content: bytes) -> str:
-    """Return a text in the encoding of its byte order mark, else UTF-8 (spreadsheets write UTF-16).
-
-    Raises:
-        UnicodeError: it is not of this encoding.
-    """
-    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _has_decimal_commas(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:

@@ -1,4 +1,4 @@
-"""The frame of a map: graticule, north arrow, scale bar, colour bar."""
+"""The frame of a map: north arrow, scale bar, colour bar."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from geoseg.outputs.lettering import INK, PAPER, QUIET, Font, drawable
 from geoseg.outputs.styles import rgb
 
 Floats = NDArray[np.float64]
-
-NODES = 65
-"""Nodes along each side of the map at which longitude and latitude are computed."""
-
-LINES = 4
-"""Number of meridians and parallels that a map has, about."""
-
-GRID_INK = (150, 150, 150, 140)
-"""Grey that is visible on dark scenes and on white."""
 
 BAR_HEIGHT, BAR_WIDTH = 160, 18
 """px of a colour bar."""
@@ -37,8 +28,8 @@ class Place:
 
     lonlat: Callable[[Floats, Floats], tuple[Floats, Floats]]
     """Longitude and latitude in degrees of rows and columns of the background, which may be fractions."""
-    north: tuple[float, float]
-    """Direction of north as (columns, rows) per unit of length."""
+    north: tuple[float, float] | None
+    """Direction of north as (columns, rows) per unit of length; None: the map is centred on a pole."""
     crs: str
     """Name of the CRS."""
 
@@ -63,78 +54,10 @@ def ramp(values: NDArray[np.floating]) -> NDArray[np.float32]:
     )
 
 
-def graticule(
-    picture: Image.Image, place: Place, size: tuple[int, int]
-) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-    """Draw meridians and parallels into a map.
-
-    Args:
-        picture: of the map.
-        place: of the map.
-        size: height and width of the background.
-
-    Returns:
-        Positions along the lower edge with longitudes, and along the left edge with latitudes.
-    """
-    height, width = size
-    rows, cols = np.meshgrid(np.linspace(0, height, NODES), np.linspace(0, width, NODES), indexing="ij")
-    lon, lat = place.lonlat(rows, cols)
-    draw = ImageDraw.Draw(picture, "RGBA")
-    scale = picture.width / width
-    marks: list[list[tuple[float, str]]] = []
-    for degrees, letters, edge in ((lon, "EW", (-1, slice(None))), (lat, "NS", (slice(None), 0))):
-        found: list[tuple[float, str]] = []
-        marks.append(found)
-        if not np.isfinite(degrees).all() or np.ptp(degrees) == 0 or np.ptp(degrees) > 180:
-            continue
-        step = _round_degrees(float(np.ptp(degrees)) / LINES)
-        first = math.ceil(float(degrees.min()) / step)
-        for number in range(first, math.floor(float(degrees.max()) / step) + 1):
-            value = number * step
-            for line in _contour(degrees, value, rows * scale, cols * scale):
-                draw.line(line, fill=GRID_INK, width=1)
-            along = degrees[edge]
-            crossings = np.flatnonzero(np.diff(np.sign(along - value)))
-            if len(crossings):
-                at = int(crossings[0])
-                part = (value - along[at]) / (along[at + 1] - along[at])
-                length = picture.width if edge[0] == -1 else picture.height
-                found.append((float((at + part) / (NODES - 1) * length), degree_text(value, letters, step)))
-    return marks[0], marks[1]
-
-
-def _round_degrees(wanted: float) -> float:
-    """Return a round step: 1, 2 or 5 times a power of ten, in degrees."""
-    power = 10.0 ** math.floor(math.log10(wanted))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted * 0.99)
-
-
-def degree_text(value: float, letters: str, step: float) -> str:
-    """Return a longitude or latitude for reading, such as `2.34° E`."""
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    letter = "" if value == 0 else letters[0] if value > 0 else letters[1]
-    return f"{abs(value):.{digits}f}° {letter}".strip()
-
-
-def _contour(values: Floats, level: float, rows: Floats, cols: Floats) -> list[list[tuple[float, float]]]:
-    """Return the line of a level through a mesh, as one crossing of each row or column of the mesh."""
-    down = abs(np.diff(values, axis=0)).sum() > abs(np.diff(values, axis=1)).sum()
-    if down:
-        values, rows, cols = values.T, rows.T, cols.T
-    line: list[tuple[float, float]] = []
-    for along, y, x in zip(values, rows, cols, strict=True):
-        crossings = np.flatnonzero(np.diff(np.sign(along - level)))
-        if len(crossings):
-            at = int(crossings[0])
-            part = (level - along[at]) / (along[at + 1] - along[at])
-            line.append(
-                (float(x[at] + part * (x[at + 1] - x[at])), float(y[at] + part * (y[at + 1] - y[at])))
-            )
-    return [line] if len(line) > 1 else []
-
-
 def north_arrow(draw: ImageDraw.ImageDraw, centre: tuple[float, float], place: Place, font: Font) -> None:
-    """Draw an arrow of 44 px to the north, with its letter."""
+    """Draw an arrow of 44 px to the north, with its letter; nothing where no direction is north."""
+    if place.north is None:
+        return
     x, y = centre
     right, down = place.north
     length = math.hypot(right, down) or 1.0

@@ -66,7 +66,8 @@ class Viewer:
     def caption(self) -> str:
         """Return which polygons are shown."""
         if len(self.shapes) == self.polygons:
-            return f"All {self.polygons:,} polygons, with simplified outlines."
+            count = "The only polygon" if self.polygons == 1 else f"All {self.polygons:,} polygons"
+            return f"{count}, with simplified outlines."
         return (
             f"{len(self.shapes):,} of {self.polygons:,} polygons, the largest first, with simplified "
             "outlines. The map file has all of them."

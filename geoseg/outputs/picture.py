@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw
 from geoseg.errors import OutputError
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
-from geoseg.outputs.lettering import INK, PAPER, QUIET, Font, drawable, font, wrap
-from geoseg.outputs.map_frame import ColourBar, Place, colour_bar, graticule, north_arrow, scale_bar
+from geoseg.outputs.graticule import graticule
+from geoseg.outputs.lettering import INK, PAPER, QUIET, Font, drawable, font, font_for, wrap
+from geoseg.outputs.map_frame import ColourBar, Place, colour_bar, north_arrow, scale_bar
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import ClassTotal
@@ -25,6 +26,8 @@ LONG_SIDE = 1000
 """px, about the least longer side of the map; smaller maps are enlarged by a whole factor."""
 PANEL_SIDE = 900
 """px, longer side of each panel of a picture with several panels."""
+SQUARE = 0.02
+"""Difference of an aspect from 1 up to which pixels are drawn as squares."""
 _LEGEND = 250
 """px, width of the legend; up to `_WIDEST` for long labels."""
 _WIDEST = 420
@@ -33,6 +36,8 @@ _LABEL = 38
 _MARGIN = 24
 _LATITUDES = 70
 """px, room for latitudes left of the map."""
+_APART = 8
+"""px between two longitudes below the map; those that would touch are left out."""
 _LINE, _SMALL_LINE = 22, 20
 _UNSEEN = (222, 226, 230)
 
@@ -55,13 +60,15 @@ class MapPicture:
     caption: str = ""
     """Scene and method; wrapped."""
     totals: Sequence[ClassTotal] = ()
-    """Polygons and area of each class of the legend."""
+    """Of the classes, for the report; the legend may have fewer."""
     areas_m2: Mapping[int, float | None] = field(default_factory=dict)
     """Area by class value, for the legend."""
     place: Place | None = None
     """None: no graticule, north arrow and CRS."""
     pixel_m: float | None = None
     """Width of a pixel of the background on the ground, for the scale bar; None or NaN: no bar."""
+    aspect: float = 1.0
+    """Height of a pixel over its width on the ground: degrees of longitude are short far from the equator."""
     credits: Sequence[str] = ()
     bar: ColourBar | None = None
     """Quantity that the background shows."""
@@ -105,11 +112,15 @@ def render(picture: MapPicture) -> Image.Image:
     if picture.background.shape[-2:] != labels.shape:
         raise ValueError(f"background {picture.background.shape} and labels {labels.shape} differ in size")
     side = PANEL_SIDE if picture.panels else LONG_SIDE
-    factor = max(1, round(side / max(labels.shape)))
-    drawn = Image.fromarray(compose(picture.background, labels, picture.classes, factor, picture.fill))
+    height, width = labels.shape
+    factor = max(1, round(side / max(height * max(picture.aspect, 1), width / min(picture.aspect, 1))))
+    drawn = in_proportion(
+        compose(picture.background, labels, picture.classes, factor, picture.fill), picture.aspect
+    )
     unlabelled = np.where(labels == nodata_class(labels.dtype), labels, 0)
     further = [
-        (title, Image.fromarray(compose(image, unlabelled, (), factor))) for title, image in picture.panels
+        (title, in_proportion(compose(image, unlabelled, (), factor), picture.aspect))
+        for title, image in picture.panels
     ]
     if picture.panels and max(drawn.size) > side * 1.2:
         share = side / max(drawn.size)
@@ -117,6 +128,15 @@ def render(picture: MapPicture) -> Image.Image:
         drawn = drawn.resize(size, Image.Resampling.BOX)
         further = [(title, image.resize(size, Image.Resampling.BOX)) for title, image in further]
     return _Sheet(picture, drawn, further).draw()
+
+
+def in_proportion(image: NDArray[np.uint8], aspect: float) -> Image.Image:
+    """Return a picture (h, w, 3) whose pixels, `aspect` times as high as wide, have their form."""
+    drawn = Image.fromarray(image)
+    if abs(aspect - 1) < SQUARE:
+        return drawn
+    size = round(drawn.width / min(aspect, 1)), round(drawn.height * max(aspect, 1))
+    return drawn.resize(size, Image.Resampling.NEAREST)
 
 
 def compose(
@@ -128,7 +148,7 @@ def compose(
 ) -> NDArray[np.uint8]:
     """Blend classes over the scene: (h, w, 3), enlarged by `factor`, with opaque outlines."""
     bands = background if background.ndim == 3 else np.broadcast_to(background, (3, *background.shape))
-    unseen = np.isnan(bands).any(axis=0) | (labels == nodata_class(labels.dtype))
+    unseen = _unseen(background, labels)
     image = np.moveaxis(np.clip(np.nan_to_num(bands), 0, 1) * 255, 0, -1)
     image[unseen] = _UNSEEN
     image = image.repeat(factor, 0).repeat(factor, 1)
@@ -146,6 +166,13 @@ def compose(
     return np.asarray(np.rint(image), np.uint8)
 
 
+def _unseen(background: NDArray[np.floating], labels: Classes) -> NDArray[np.bool_]:
+    """Return which pixels (h, w) were not observed."""
+    missing = np.isnan(background)
+    unseen: NDArray[np.bool_] = labels == nodata_class(labels.dtype)
+    return np.asarray(unseen | (missing.any(axis=0) if missing.ndim == 3 else missing))
+
+
 class _Sheet:
     """Places the parts of a picture: titles above, panels and map, legend at the right, texts below."""
 
@@ -153,8 +180,11 @@ class _Sheet:
         self, picture: MapPicture, drawn: Image.Image, further: Sequence[tuple[str, Image.Image]]
     ) -> None:
         self._picture, self._map, self._further = picture, drawn, further
-        self._fonts = _Fonts(title=font(26), text=font(17), small=font(14))
-        labels = [self._fonts.text.getlength(drawable(spec.label)) for spec in picture.classes]
+        texts = [picture.title, picture.caption, *picture.credits, *(spec.label for spec in picture.classes)]
+        name = font_for([*texts, *(title for title, _ in picture.panels)])
+        self._fonts = _Fonts(title=font(26, name), text=font(17, name), small=font(14, name))
+        text = self._fonts.text
+        labels = [text.getlength(drawable(spec.label, text)) for spec in picture.classes]
         self._side = min(max([_LEGEND, *(_LABEL + math.ceil(length) for length in labels)]), _WIDEST)
         self._left = _LATITUDES if picture.place is not None else 0
         panels = sum(image.width + 12 for _, image in further)
@@ -162,6 +192,7 @@ class _Sheet:
         self._entries = [
             wrap(spec.label, self._fonts.text, self._side - _LABEL) or [""] for spec in picture.classes
         ]
+        self._unseen = bool(_unseen(picture.background, picture.labels).any())
         pixel = picture.pixel_m
         scale = drawn.width / picture.labels.shape[1]
         self._step = pixel / scale if pixel is not None and math.isfinite(pixel) else None
@@ -224,9 +255,13 @@ class _Sheet:
             below, left = graticule(image, place, (height, width))
         self._place(sheet, draw, image, self._picture.panel_title if self._further else "", at)
         small = self._fonts.small
-        for along, text in below:
+        free = -math.inf
+        for along, text in sorted(below):
+            half = small.getlength(text) / 2
             draw.line((x + along, y + image.height, x + along, y + image.height + 5), fill=QUIET)
-            draw.text((x + along, y + image.height + 7), text, QUIET, small, anchor="ma")
+            if along - half > free:
+                draw.text((x + along, y + image.height + 7), text, QUIET, small, anchor="ma")
+                free = along + half + _APART
         for along, text in left:
             draw.line((x - 6, y + along, x - 1, y + along), fill=QUIET)
             draw.text((x - 9, y + along), text, QUIET, small, anchor="rm")
@@ -238,8 +273,10 @@ class _Sheet:
             for entry, spec in zip(self._entries, self._picture.classes, strict=True)
         )
         bar = 236 if self._picture.bar is not None else 0
-        frame = (60 if self._step is not None else 0) + (100 if self._picture.place is not None else 0)
-        return lines + 32 + bar + frame
+        place = self._picture.place
+        arrow = 100 if place is not None and place.north is not None else 0
+        frame = (60 if self._step is not None else 0) + arrow
+        return lines + (32 if self._unseen else 0) + bar + frame
 
     def _area_of(self, spec: ClassSpec) -> str:
         area = self._picture.areas_m2.get(spec.value)
@@ -258,9 +295,10 @@ class _Sheet:
             if area := self._area_of(spec):
                 _area(draw, (x + _LABEL, y), area, small)
             y += 30 if area else 10
-        draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=QUIET, width=1)
-        draw.text((x + _LABEL, y), "not observed", INK, text)
-        y += 32
+        if self._unseen:
+            draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=QUIET, width=1)
+            draw.text((x + _LABEL, y), "not observed", INK, text)
+            y += 32
         if self._picture.bar is not None:
             y = colour_bar(draw, (x, y + 8), self._picture.bar, (text, small))
         if self._step is not None:

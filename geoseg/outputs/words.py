@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -196,11 +196,16 @@ def citation(record: RunRecord) -> list[str]:
     return [own, *by, *credits_of(record)]
 
 
-def place_text(bounds: Sequence[float]) -> str:
-    """Return the centre and the extent of west, south, east and north in degrees."""
-    west, south, east, north = bounds
-    lat, lon = (south + north) / 2, (west + east) / 2
-    digits = 2 if max(north - south, east - west) > 0.5 else 3
+def place_text(lon: float, lat: float, span: float) -> str:
+    """Return a position in words.
+
+    Args:
+        lon: longitude in degrees, also beyond ±180.
+        lat: latitude in degrees.
+        span: degrees that the map spans, for the number of digits.
+    """
+    digits = 2 if span > 0.5 else 3
+    lon = (lon + 180) % 360 - 180
     north_south, east_west = "N" if lat >= 0 else "S", "E" if lon >= 0 else "W"
     return f"{abs(lat):.{digits}f}° {north_south}, {abs(lon):.{digits}f}° {east_west}"
 

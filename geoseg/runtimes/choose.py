@@ -148,7 +148,11 @@ def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> O
     if count < LEAST_TILES or len(ways) < 2:
         name = "fp32" if precision == "auto" else precision
         others = [item for item in statuses if item.name != status.name and name in item.precisions]
-        return first_that_runs(lambda item, said: _open(request, item, name, said), status, why, others)
+        return with_fallback(
+            first_that_runs(lambda item, said: _open(request, item, name, said), status, why, others),
+            others,
+            lambda item: _open(request, item, name, ""),
+        )
     from geoseg.runtimes.fastest import fastest  # noqa: PLC0415 - not for small scenes
 
     found = fastest(request, statuses, ways)
@@ -156,7 +160,10 @@ def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> O
     status = next(item for item in statuses if item.name == name)
     lower = () if chosen == "fp32" else (chosen,)
     opened_session = _open(request, status, precision, found.why, lower=lower)
-    return replace(opened_session, measured=found.record)
+    others = [item for item in statuses if item.name != status.name]
+    return with_fallback(
+        replace(opened_session, measured=found.record), others, lambda item: _open(request, item, "fp32", "")
+    )
 
 
 def first_that_runs(
@@ -189,6 +196,16 @@ def first_that_runs(
             replay(messages)
             return session
         raise
+
+
+def with_fallback(
+    session: OpenedSession, others: Sequence[RuntimeStatus], load: Callable[[RuntimeStatus], OpenedSession]
+) -> OpenedSession:
+    """Let a session go on in another runtime where its own turns out to be unable to compute the network."""
+    other = next((item for item in others if item.name != session.runtime), None)
+    if other is not None:
+        session.session.fall_back_to(lambda: load(other))
+    return session
 
 
 def usable_runtime(runtime: str) -> RuntimeStatus:

@@ -21,6 +21,7 @@ from geoseg.runtimes.choose import (
     first_that_runs,
     usable_on_cpu,
     usable_runtime,
+    with_fallback,
 )
 from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
 from geoseg.runtimes.loading import runtime_module
@@ -101,7 +102,7 @@ def open_classifier(
     others = []
     if runtime == "auto" and where == "cpu":
         others = [item for item in usable_on_cpu() if item.name != status.name and name in item.precisions]
-    return first_that_runs(load, status, why, others)
+    return with_fallback(first_that_runs(load, status, why, others), others, lambda item: load(item, ""))
 
 
 def _device(runtime: str, precision: str) -> str:

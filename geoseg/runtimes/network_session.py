@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from geoseg.errors import ModelError
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.messages import held, replay, warn
 from geoseg.runtimes.activation import activate, score_planes
 from geoseg.runtimes.enlarge import enlarged
 from geoseg.runtimes.graph import (
@@ -23,6 +25,8 @@ from geoseg.runtimes.graph import (
 )
 from geoseg.spec import Activation, ModelSpec
 from geoseg.spec.models import EMBEDDING
+
+LOG = logging.getLogger(__name__)
 
 Batch = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
 """Tiles (N, C, H, W); of a scene classifier, such tiles by the name of each input."""
@@ -87,6 +91,8 @@ class NetworkSession:
         self._description = graph.description
         self._others: list[Graph] = []
         self._release = release
+        self._instead: Callable[[], OpenedSession] | None = None
+        self._replaced_by: OpenedSession | None = None
 
     batch: int
     """Tiles that a call should hold."""
@@ -94,6 +100,8 @@ class NetworkSession:
     @property
     def description(self) -> str:
         """Runtime with version, device, precision and threads, and limits that appeared during runs."""
+        if self._replaced_by is not None:
+            return self._replaced_by.session.description
         if self._graph is not None:
             self._description = self._graph.description
         return self._description
@@ -120,12 +128,63 @@ class NetworkSession:
         """Plane of the raw output of each class; empty: planes are in the order of the classes."""
         return self._order
 
+    @property
+    def replaced(self) -> dict[str, JsonValue]:
+        """Name, version and precision of the runtime that took over, for the record; empty: none did."""
+        return {} if self._replaced_by is None else self._replaced_by.describe()
+
+    def fall_back_to(self, load: Callable[[], OpenedSession]) -> None:
+        """Go on in another runtime, with a warning, where this one cannot compute the network.
+
+        Args:
+            load: loads the network there; is called at most once.
+        """
+        self._instead = load
+
     def __call__(self, batch: Batch) -> NDArray[np.float32]:
         """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1, or to scores or features at the stride.
 
         Raises:
             ModelError: the session is closed, or the output does not fit the description or is NaN.
         """
+        if self._replaced_by is not None:
+            return self._replaced_by.session(batch)
+        if self._instead is None:
+            return self._scored(batch)
+        try:
+            return self._scored(batch)
+        except ModelError as error:
+            return self._scored_instead(batch, error)
+
+    def _scored_instead(self, batch: Batch, error: ModelError) -> NDArray[np.float32]:
+        """Score in the other runtime, which is used from now on if it can.
+
+        Raises:
+            ModelError: it cannot either: the first error.
+        """
+        load, self._instead = self._instead, None
+        if load is None or self._graph is None:
+            raise error
+        try:
+            with held() as messages:
+                other = load()
+            other.session._activation = self._activation
+            scores = other.session(batch)
+        except (ModelError, RuntimeMissingError):
+            raise error from None
+        warn(
+            LOG,
+            "runtime-failed",
+            f"{error}; the map goes on with {other.session.description}, and tiles that were scored before "
+            "are kept: name a runtime with `--runtime` to score all alike",
+        )
+        replay(messages)
+        self._release = None
+        self.close()
+        self._replaced_by = other
+        return scores
+
+    def _scored(self, batch: Batch) -> NDArray[np.float32]:
         graph = self._graph
         if graph is None:
             raise ModelError(f"{self._spec.weights}: the session of this network is closed")
@@ -167,6 +226,8 @@ class NetworkSession:
 
     def close(self) -> None:
         """Release the graph and its threads."""
+        if self._replaced_by is not None:
+            self._replaced_by.session.close()
         first, others = self._graph, self._others
         self._graph, self._others = None, []
         for graph in others:
@@ -280,4 +341,5 @@ class OpenedSession:
             "device": self.device,
             "precision": self.precision,
             "threads": self.threads,
+            **self.session.replaced,
         }

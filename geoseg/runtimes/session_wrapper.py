@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from geoseg.runtimes import Session
 from geoseg.runtimes.network_session import NetworkSession
@@ -67,6 +68,12 @@ def network_of(session: Session) -> NetworkSession | None:
     while isinstance(session, SessionWrapper):
         session = session.session
     return session if isinstance(session, NetworkSession) else None
+
+
+def replaced_runtime(session: Session) -> dict[str, JsonValue]:
+    """Return the runtime that took over while a network scored, for the record; empty: none did."""
+    network = network_of(session)
+    return {} if network is None else network.replaced
 
 
 def score_by(session: Session, network: Score, batch: Any, arrays: ModuleType) -> Any:

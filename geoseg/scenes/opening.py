@@ -20,7 +20,7 @@ from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
 from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name, times_in_tag
 from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
-from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.paths import gdal_path, is_local
 from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, LeftOut, Product
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
@@ -141,8 +141,8 @@ def _open_files(product: Product, required: set[str], stack: ExitStack) -> tuple
         The product without the files that are left out, and the rasters by path.
 
     Raises:
-        SceneReadError: a file that the user gave or metadata label is missing, damaged or not a raster; or
-            all files are.
+        SceneReadError: a file that the user gave or metadata label is damaged, not a raster, or missing (but
+            for assets of a STAC item); or all files are.
         SceneError: a file holds complex values.
     """
     rasters: dict[str, Raster] = {}
@@ -152,7 +152,9 @@ def _open_files(product: Product, required: set[str], stack: ExitStack) -> tuple
         try:
             rasters[asset.path] = stack.enter_context(open_raster(asset.path))
         except SceneReadError as error:
-            if not asset.optional or asset.labels or asset.path in required:
+            # An item is often copied with some of its files; a band that is needed and not there is an error.
+            absent = bool(asset.key) and is_local(asset.path) and not Path(asset.path).exists()
+            if asset.path in required or not (absent or (asset.optional and not asset.labels)):
                 raise
             errors.append(error)
             warn(LOG, "file-unreadable", f"{error}; it is left out")

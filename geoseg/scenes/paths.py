@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ from urllib.error import URLError
 from urllib.request import Request
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import read_bytes, read_part
+from geoseg.files.bounded import decoded, read_bytes, read_part
 from geoseg.files.inputs import opened
 from geoseg.files.network import shown
 from geoseg.files.store_path import SCHEMES, object_path
 from geoseg.files.web import read_web
 from geoseg.scenes.tar import TAR_ERRORS, is_tar, long_members, members_of, open_tar
+
+_XML_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 S3 = SCHEMES["s3"]
 """Prefix of GDAL's paths of objects of S3."""
@@ -172,17 +175,29 @@ def fetch_text(path: str) -> str:
 
 
 def _decoded(content: bytes, name: Path | str) -> str:
-    """Return content as text.
+    """Return content as text, in the encoding of its byte order mark or XML declaration, else UTF-8.
 
     Raises:
-        SceneReadError: it declares entities of XML, which no product does: they multiply or name other files.
+        SceneReadError: it declares entities of XML, which no product does: they multiply or name other files;
+            or it is JSON of another encoding, whose names would not be those of files and bands.
     """
     if b"<!ENTITY" in content:
         raise SceneReadError(
             f"{shown(str(name))} declares entities of XML, which are not read; check the file"
         )
-    # Editors of Windows write a byte order mark.
-    return content.decode("utf-8-sig", errors="replace")
+    try:
+        return decoded(content)
+    except UnicodeDecodeError as error:
+        if content.lstrip()[:1] in {b"{", b"["}:
+            raise SceneReadError(
+                f"{shown(str(name))} is not text in UTF-8 or UTF-16 ({error.reason} at byte {error.start}); "
+                "save it as UTF-8"
+            ) from error
+    declared = _XML_ENCODING.match(content)
+    try:
+        return content.decode(declared[1].decode("ascii") if declared else "utf-8", errors="replace")
+    except LookupError:
+        return content.decode(errors="replace")
 
 
 def folder_text(path: Path, name: str) -> str:

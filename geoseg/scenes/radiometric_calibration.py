@@ -100,7 +100,8 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     if (
         gain.units is None
         and units == "dn"
-        and dtype.kind in "iu"
+        # Masking turns integers into floats, and keeps their scale.
+        and (dtype.kind in "iu" or gain.source == FILE_TAGS)
         and gain.scale <= 0.01
         and (sensor is None or sensor.kind == "optical")
     ):

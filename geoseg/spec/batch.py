@@ -166,6 +166,8 @@ class BatchSpec(Spec):
     ] = None
     options: dict[str, OptionValue] = {}
     """Options of the task by name, which every scene has unless a table overrides them."""
+    origins: dict[str, str] = {}
+    """File, line and name of each of `options` that a config file gave, for messages."""
 
     @field_validator("search")
     @classmethod

@@ -47,7 +47,9 @@ def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
         hint = f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(shipped))}"
         raise UsageError(f"{name_or_path}: no such config; {hint}") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: cannot be read: it is not UTF-8 text") from error
+        raise UsageError(
+            f"{path}: cannot be read: it is not text in UTF-8 or UTF-16; save it as UTF-8"
+        ) from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -81,7 +81,7 @@ class InfoRequest(SceneSpec):
         Field(min_length=1),
         Option(
             "A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map made by "
-            "geoseg. The kind is recognised from the content.",
+            "geoseg; other rasters and vector files are described too. The content decides.",
             name="scene",
             metavar="SCENE|MODEL|MAP",
             argument=True,

@@ -136,7 +136,8 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(str(error)) from error
         for item in record.get("classes", ()):
             area = "" if item["area_m2"] is None else f", {item['area_m2'] / 1e4:.1f} ha"
-            feedback.pushInfo(f"{item['label']}: {item['polygons']} polygons{area}")
+            count = item["polygons"]
+            feedback.pushInfo(f"{item['label']}: {count} polygon{'' if count == 1 else 's'}{area}")
         if record and "OUTPUT" in results:
             results["OUTPUT"] = self._styled(results["OUTPUT"], self._task["layer"], context)
         return results
@@ -169,7 +170,8 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
         if kind == "labels":
             return [self._source(self.parameterAsVectorLayer(parameters, key, context), parameters[key])]
         if kind == "folder-input":
-            return [self.parameterAsFile(parameters, key, context)]
+            given = (parameters.get(name) and name for name in (key, f"{key}_FILE"))
+            return [self.parameterAsFile(parameters, name, context) for name in given if name]
         if parameters.get(key) in (None, "", []):
             return self._model_file(option, parameters, context)
         if kind in {"raster-output", "file-output"}:
@@ -227,6 +229,9 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
         elif parameters.get(key):
             layer = self.parameterAsRasterLayer(parameters, key, context)
             sources.append(self._source(layer, parameters[key]))
+        if "auto" in option and not sources:
+            found = self.parameterAsBoolean(parameters, f"{key}_AUTO", context)
+            return [*flag, "auto"] if found else []
         if len(sources) > 1 and option["kind"] == "scene":
             raise QgsProcessingException(f"{option['label']}: give a layer or a folder, not both")
         if not sources and option["required"]:
@@ -259,6 +264,7 @@ def parameters_of(option):
                 QgsProcessingParameterFile.Folder,
                 optional=True,
             ),
+            *_found_among_inputs(option),
         ]
     if kind == "scenes":
         return [
@@ -283,7 +289,15 @@ def parameters_of(option):
     if kind == "labels":
         return [QgsProcessingParameterVectorLayer(key, label)]
     if kind == "folder-input":
-        return [QgsProcessingParameterFile(key, label, QgsProcessingParameterFile.Folder)]
+        return [
+            QgsProcessingParameterFile(key, label, QgsProcessingParameterFile.Folder, optional=True),
+            QgsProcessingParameterFile(
+                f"{key}_FILE",
+                f"{label}: or a list or table of scenes (.txt, .csv, .gpkg, .json)",
+                optional=True,
+                fileFilter=ANY_FILE,
+            ),
+        ]
     if kind == "folder-output":
         return [QgsProcessingParameterFolderDestination(key, label)]
     if kind == "vector-output":
@@ -324,3 +338,12 @@ def parameters_of(option):
             key, label, default, multiLine=kind == "lines", optional=optional or default is not None
         )
     ]
+
+
+def _found_among_inputs(option):
+    """Return the parameter that finds the earlier scene of each scene among the inputs of a batch."""
+    if "auto" not in option:
+        return []
+    label = f"{option['label']}: find it among the inputs, unless one is given"
+    key, default = f"{option['key']}_AUTO", option["auto"] == "yes"
+    return [QgsProcessingParameterBoolean(key, label, defaultValue=default, optional=True)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import rasterio
 
 import geoseg
 from geoseg.api.arrays import Georeference, paths_of
@@ -66,6 +69,58 @@ def test_stored_integers_keep_their_scale(tmp_path: Path, scene: Path) -> None:
     with geoseg.open_scene(path, sensor="generic") as opened:
         green = opened.read(opened.grid.window, ("green",)).physical()
     assert np.abs(green[0] - array.values[0]).max() < 1e-4
+
+
+def stored(tmp_path: Path) -> Path:
+    """A scene of integers with a scale, whose first pixels are nodata."""
+    data = 2 * np.rint(reflectance() * 5_000).astype(np.uint16)
+    data[:, :9, :9] = 0
+    path = write_scene(tmp_path / "stored.tif", data)  # type: ignore[arg-type]
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.nodata = (1e-4, 1e-4), 0
+    return path
+
+
+def variables(path: Path, **options: object) -> xarray.Dataset:
+    found: xarray.Dataset = rioxarray.open_rasterio(path, band_as_variable=True, **options)
+    return found.rename({name: item.attrs["long_name"] for name, item in found.data_vars.items()})
+
+
+def unlike(path: Path) -> xarray.Dataset:
+    """A data set whose variables have other types, scales and nodata values."""
+    made = variables(path)
+    swir = made["swir16"].astype("int32")
+    filled = swir.where(swir > 0, -9999) // 2
+    return made.assign(swir16=filled.assign_attrs(scale_factor=2e-4, _FillValue=-5000))
+
+
+STORED: dict[str, Callable[[Path], object]] = {
+    "variables": variables,
+    "variables of dask": lambda path: variables(path, chunks={"x": 40, "y": 40}),
+    "decoded variables": lambda path: variables(path, mask_and_scale=True),
+    "variables stored otherwise": unlike,
+    "dask": lambda path: rioxarray.open_rasterio(path, chunks={"band": 1, "x": 33, "y": 29}),
+    "masked": lambda path: rioxarray.open_rasterio(path, masked=True),
+    "path": lambda path: path,
+    "open file": rasterio.open,
+}
+
+
+@pytest.mark.parametrize("form", STORED)
+def test_scale_and_nodata_of_every_form_are_those_of_the_file(tmp_path: Path, form: str) -> None:
+    path = stored(tmp_path)
+    command = ("flood", path, "-o", tmp_path / "map.gpkg", "--raster", tmp_path / "map.tif", "-q")
+    subprocess.run([sys.executable, "-m", "geoseg", *command], check=True)
+    if form.startswith("variables of dask") or form == "dask":
+        pytest.importorskip("dask", reason="dask is not installed")
+    made = geoseg.flood(STORED[form](path)).classes
+    assert made is not None
+    with rasterio.open(tmp_path / "map.tif") as expected:
+        assert made.dtype == expected.dtypes[0]
+        np.testing.assert_array_equal(made, expected.read(1))
+    with geoseg.open_scene(STORED[form](path)) as scene:
+        assert {scene.units(band) for band in scene.band_names} == {"reflectance"}
+        assert not scene.read(scene.grid.window, scene.band_names).valid[:9, :9].any()
 
 
 def test_several_times_are_refused(tmp_path: Path, scene: Path) -> None:

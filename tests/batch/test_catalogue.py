@@ -23,7 +23,7 @@ def outcomes() -> list[Outcome]:
         Outcome(
             scene="a",
             status="done",
-            source="/data/a.tif",
+            source="/data/a.tif;/data/b.tif",
             outputs=(
                 OutputFile(role="output", href="june/a.gpkg", size=10),
                 OutputFile(role="picture", href="a.png", size=5),
@@ -74,7 +74,9 @@ def test_an_item_says_how_the_map_was_made(folder: Path) -> None:
     assert item["properties"]["processing:lineage"] == "MNDWI > 0"
     assert item["properties"]["geoseg:classes"][0]["area_m2"] == 300.0
     assert item["properties"]["geoseg:warnings"] == ["flood-not-separated"]
-    assert {"rel": "derived_from", "href": "file:///data/a.tif", "title": "scene"} in item["links"]
+    for name in ("a", "b"):
+        link = {"rel": "derived_from", "href": f"file:///data/{name}.tif", "title": "scene"}
+        assert link in item["links"]
     assert "mlm:name" not in item["assets"]["map"]
 
 

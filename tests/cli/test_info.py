@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from numpy.typing import NDArray
 
 from tests.products.server import serving
 from tests.satellites import write_safe
@@ -84,14 +86,111 @@ def test_what_is_no_raster(geoseg: Geoseg, tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_a_vector_file_that_geoseg_did_not_make(geoseg: Geoseg, tmp_path: Path) -> None:
-    import geopandas  # noqa: PLC0415
-    from shapely.geometry import box  # noqa: PLC0415
+Written = Callable[[Path], str]
+"""Writes a file that is no scene in a folder, and returns its name."""
 
-    path = tmp_path / "other.gpkg"
-    geopandas.GeoDataFrame(geometry=[box(0, 0, 1, 1)], crs=4326).to_file(path)
-    _, err = geoseg("info", path, code=3)
-    assert "no run record" in err
+
+def _raster(name: str, array: NDArray[Any], **profile: Any) -> Written:
+    def write(folder: Path) -> str:
+        count, height, width = array.shape
+        size = {"count": count, "height": height, "width": width, "dtype": array.dtype}
+        driver = {".png": "PNG", ".jpg": "JPEG"}.get(Path(name).suffix, "GTiff")
+        with rasterio.open(folder / name, "w", driver=driver, **size, **profile) as dataset:
+            dataset.write(array)
+        return name
+
+    return write
+
+
+def _coloured(folder: Path) -> str:
+    name = _raster("cover.tif", np.ones((1, 8, 9), np.uint8))(folder)
+    with rasterio.open(folder / name, "r+") as dataset:
+        dataset.write_colormap(1, {1: (0, 90, 0, 255)})
+    return name
+
+
+def _variables(folder: Path) -> str:
+    import xarray  # noqa: PLC0415
+
+    data = {"first": (("y", "x"), np.ones((8, 9))), "second": (("y", "x"), np.ones((8, 9)))}
+    xarray.Dataset(data).to_netcdf(folder / "several.nc")
+    return "several.nc"
+
+
+def _layers(name: str) -> Written:
+    def write(folder: Path) -> str:
+        import geopandas  # noqa: PLC0415
+        from shapely.geometry import box  # noqa: PLC0415
+
+        geopandas.GeoDataFrame({"place": ["A"]}, geometry=[box(0, 0, 1, 1)], crs=4326).to_file(folder / name)
+        return name
+
+    return write
+
+
+GROUND = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 500000, 0, -10, 5000000)}
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (_raster("six.tif", np.ones((6, 8, 9), np.int16)), ["9 x 8", "int16", "no CRS", "--sensor", ":1"]),
+        (_raster("eight.tif", np.ones((8, 8, 9), np.uint8), **GROUND), ["of 10 x 10 m", "EPSG:32633"]),
+        (_raster("picture.png", np.ones((3, 8, 9), np.uint8)), ["(PNG)", "red", "--sensor to one of naip"]),
+        (_raster("height.tif", np.ones((1, 8, 9), np.float32), nodata=-9.0), ["float32", "-9", "--band"]),
+        (_raster("nan.tif", np.ones((1, 8, 9), np.float32), nodata=np.nan), ["nan"]),
+        (_raster("slc.tif", np.ones((1, 8, 9), np.complex64)), ["complex64", "holds complex values"]),
+        (_raster("nowhere.tif", np.ones((2, 8, 9), np.uint8), crs="EPSG:32633"), ["no geotransform"]),
+        (_raster("thick.tif", np.ones((60, 8, 9), np.uint8)), ["20 more bands"]),
+        (_coloured, ["colour table", "geoseg vectorize"]),
+        (_variables, ["several.nc:first", "several.nc:second", "--band"]),
+        (_layers("zones.gpkg"), ["layer     zones", "1 of Polygon", "place (text)", "no run record"]),
+        (_layers("zones.geojson"), ["(GeoJSON)", "EPSG:4326", "no run record"]),
+        (_layers("zones.shp"), ["(ESRI Shapefile)", "0, 0, 1, 1"]),
+        (_layers("zones.fgb"), ["(FlatGeobuf)", "1 of Polygon"]),
+    ],
+)
+def test_any_file_is_described(write: Written, expected: list[str], geoseg: Geoseg, tmp_path: Path) -> None:
+    name = write(tmp_path)
+    out, err = geoseg("info", tmp_path / name)
+    assert name in out
+    assert "not a scene" in out
+    assert [text for text in expected if text not in out] == []
+    assert err == ""
+    facts = json.loads(geoseg("info", tmp_path / name, "--json")[0])
+    assert facts["name"] == name
+    assert facts["not_a_scene"]
+    bands = facts.get("bands", [])
+    assert [band["name"] for band in bands] == [str(number + 1) for number in range(len(bands))]
+    assert all(band["units"] is None for band in bands)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_folder_of_files_that_are_no_scene(geoseg: Geoseg, tmp_path: Path) -> None:
+    for name, crs in (("a_green.tif", "EPSG:32633"), ("b_green.tif", "EPSG:32720")):
+        _raster(name, np.ones((1, 8, 9), np.uint16), crs=crs, transform=GROUND["transform"])(tmp_path)
+    out, _ = geoseg("info", tmp_path)
+    assert out.count("9 x 8 pixels") == 2
+    assert "different CRSs" in out
+    facts = json.loads(geoseg("info", tmp_path, "--json")[0])
+    assert [item["grid"]["crs"] for item in facts["files"]] == ["EPSG:32633", "EPSG:32720"]
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_what_maps_refuse_they_refuse(geoseg: Geoseg, tmp_path: Path) -> None:
+    path = tmp_path / _raster("six.tif", np.ones((6, 8, 9), np.int16))(tmp_path)
+    _, err = geoseg("flood", path, "-o", tmp_path / "map.gpkg", code=3)
+    assert "without names" in err
+    _, err = geoseg("info", path, "--sensor", "naip", code=3)
+    assert "6 bands" in err
+
+
+def test_a_damaged_raster_stays_an_error(scene: Path, geoseg: Geoseg) -> None:
+    with rasterio.open(scene, "r+") as dataset:
+        dataset.descriptions = ("first", "second")
+    scene.write_bytes(scene.read_bytes()[:150])
+    assert geoseg("info", scene, code=3)[0] == ""
 
 
 def test_a_granule_of_a_spectrometer(tmp_path: Path, geoseg: Geoseg) -> None:

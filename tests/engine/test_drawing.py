@@ -47,6 +47,7 @@ def test_north_is_up_on_a_grid_with_rows_to_the_south() -> None:
     grid: Grid = grid_of(np.zeros((100, 80), np.uint8))
     place = place_of(grid, 2.0)
     assert place is not None
+    assert place.north is not None
     right, down = place.north
     assert down < 0
     assert abs(right) < abs(down) / 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from PIL import Image
 
 from geoseg.engine.preview import rasterise
 from geoseg.errors import OutputError
-from geoseg.outputs.map_frame import Place, degree_text, graticule, ramp, round_length
-from geoseg.outputs.picture import MapPicture, area_text, draw_picture, render
+from geoseg.outputs.graticule import degree_text, graticule
+from geoseg.outputs.lettering import drawable, font, font_for
+from geoseg.outputs.map_frame import Floats, Place, ramp, round_length
+from geoseg.outputs.picture import MapPicture, area_text, draw_picture, in_proportion, render
 from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
 from tests.together import together
@@ -97,6 +100,44 @@ def test_long_labels_and_titles_take_more_room_and_are_never_cut() -> None:
     assert sheet("a", title="long title " * 40).height > sheet("a", title="title").height
 
 
+def test_the_legend_names_unobserved_pixels_where_there_are_some() -> None:
+    background = np.zeros((40, 40))
+    labels = np.zeros((40, 40), np.uint8)
+    spec = ClassSpec(value=1, label="water", colour="#d7191c")
+    whole = render(MapPicture(background=background, labels=labels, classes=[spec] * 40))
+    labels[0, 0] = 255
+    assert render(MapPicture(background=background, labels=labels, classes=[spec] * 40)).height == (
+        whole.height + 32
+    )
+
+
+def test_labels_in_other_scripts_are_drawn_where_the_machine_has_their_letters() -> None:
+    assert font_for(["water", "São Paulo"]) == ""
+    assert drawable("crop → town") == "crop to town"
+    name = font_for(["Вода"])
+    face = font(17, name)
+    assert drawable("Вода", face) == ("Вода" if name else "????")
+    assert drawable("a\U0010fffeb", face) == "a?b"
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [(1.01, (100, 100)), (2.0, (200, 100)), (0.5, (100, 200))])
+def test_pixels_are_drawn_as_they_lie_on_the_ground(aspect: float, shape: tuple[int, int]) -> None:
+    drawn = in_proportion(np.zeros((100, 100, 3), np.uint8), aspect)
+    assert (drawn.height, drawn.width) == shape
+    square = MapPicture(background=np.zeros((100, 100)), labels=np.zeros((100, 100), np.uint8), classes=())
+    flat, tall = render(square), render(replace(square, aspect=aspect))
+    assert (tall.height > flat.height, tall.width > flat.width) == (False, False)
+
+
+def test_a_narrow_map_has_no_longitudes_over_each_other() -> None:
+    place = Place(lonlat=lambda rows, cols: (10 + cols / 1000, 50 - rows / 1000), north=(0, -1), crs="")
+    labels = np.zeros((400, 8), np.uint8)
+    sheet = render(MapPicture(background=np.full((400, 8), 0.5), labels=labels, classes=(), place=place))
+    # Two longitudes of five fit below 16 px.
+    ink = np.asarray(sheet.convert("L"))[-60:-24].min(axis=0) < 140
+    assert 0 < ink.sum() < 80
+
+
 def test_a_picture_has_its_place_panels_and_credits() -> None:
     labels = np.zeros((60, 80), np.uint8)
     grey = np.full((60, 80), 0.5)
@@ -133,6 +174,39 @@ def test_a_graticule_has_round_lines_in_the_right_places() -> None:
     drawn = np.asarray(picture)
     assert drawn[100, 200].min() > 50
     assert drawn[100, 300].max() == 0
+
+
+def wrapped(lon: Floats) -> Floats:
+    return np.asarray((lon + 180) % 360 - 180, np.float64)
+
+
+def test_a_graticule_crosses_the_antimeridian() -> None:
+    place = Place(
+        lonlat=lambda rows, cols: (wrapped(179.97 + cols / 1000), 50 - rows / 1000), north=(0, -1), crs=""
+    )
+    picture = Image.new("RGB", (800, 600))
+    below, left = graticule(picture, place, (60, 80))
+    assert [text for _, text in below] == ["179.98° E", "180.00°", "179.98° W", "179.96° W"]
+    assert [round(along) for along, _ in below] == [100, 300, 500, 700]
+    assert len(left) == 4
+    drawn = np.asarray(picture)
+    assert drawn[100, 300].min() > 50
+    assert drawn[100, 400].max() == 0
+
+
+def test_a_graticule_of_a_pole_has_meridians_to_all_sides() -> None:
+    def lonlat(rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+        x, y = cols - 40.5, rows - 40.5
+        return np.degrees(np.arctan2(x, y)), 90 - np.hypot(x, y) / 10
+
+    picture = Image.new("RGB", (810, 810))
+    below, left = graticule(picture, Place(lonlat=lonlat, north=None, crs=""), (81, 81))
+    assert ("0°", 405) in [(text, round(along)) for along, text in below]
+    assert [text for _, text in left] == ["84° N", "85° N", "86° N"][: len(left)]
+    drawn = np.asarray(picture).max(axis=2)
+    assert [drawn[row, col] > 50 for row, col in ((405, 100), (405, 700), (100, 405), (700, 405))] == [
+        True
+    ] * 4
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.5, "0.5° W"), (0.0, "0.0°"), (12.0, "12.0° E")])

@@ -121,5 +121,6 @@ def test_the_method_tells_what_was_cleaned_and_not_observed() -> None:
 
 
 def test_places() -> None:
-    assert place_text((2.0, 48.0, 2.2, 48.2)) == "48.100° N, 2.100° E"
-    assert place_text((-71, -34, -70, -33)) == "33.50° S, 70.50° W"
+    assert place_text(2.1, 48.1, 0.2) == "48.100° N, 2.100° E"
+    assert place_text(-70.5, -33.5, 1.0) == "33.50° S, 70.50° W"
+    assert place_text(180.25, -16.0, 1.0) == "16.00° S, 179.75° W"

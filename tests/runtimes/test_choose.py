@@ -16,7 +16,9 @@ from scipy.ndimage import correlate
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import choose, cuda, machine
 from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.graph import Graph
 from geoseg.runtimes.loading import runtime_module
+from geoseg.runtimes.network_session import Batch, NetworkSession
 from geoseg.spec import ModelSpec
 from tests.messages import Messages
 from tests.runtimes.sessions import (
@@ -164,6 +166,59 @@ def test_auto_takes_a_runtime_that_can_run_the_network(
     assert [text for text in messages.notes if text.startswith("runtime not used: ") and "openvino" in text]
     with pytest.raises(ModelError, match=r"openvino cannot run the network.*`--runtime onnxruntime`"):
         open_session(spec, tile=32, runtime="openvino")
+
+
+class Broken:
+    """A graph that fails after some calls, as at an operator that only some values reach."""
+
+    def __init__(self, graph: Graph, after: int) -> None:
+        self.graph, self.left = graph, after
+        self.ports, self.batch, self.description = graph.ports, graph.batch, graph.description
+
+    def __call__(self, batch: Batch) -> np.ndarray:
+        self.left -= 1
+        if self.left < 0:
+            raise ModelError("openvino cannot run the network: no memory for a primitive")
+        return np.array(self.graph(batch))
+
+    def close(self) -> None:
+        self.graph.close()
+
+
+def broken(session: NetworkSession, after: int = 0) -> NetworkSession:
+    assert session._graph is not None
+    session._graph = Broken(session._graph, after)
+    return session
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_auto_goes_on_in_another_runtime_where_the_first_fails_at_inference(
+    make_network: MakeNetwork,
+    tiles: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    messages: Messages,
+    after: int,
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    spec = make_network(2)
+    expected = opened(spec, "onnxruntime").session(tiles)
+    found = open_session(spec, tile=32)
+    assert found.runtime == "openvino"
+    session = broken(found.session, after)
+    np.testing.assert_array_equal(session(tiles), expected)
+    np.testing.assert_array_equal(session(tiles), expected)
+    assert found.describe()["name"] == "onnxruntime"
+    assert session.description.startswith("onnxruntime")
+    assert [text for text in messages.warnings if "goes on with onnxruntime" in text]
+    session.close()
+    with pytest.raises(ModelError, match="closed"):
+        session(tiles)
+
+
+def test_a_runtime_that_was_named_is_never_replaced(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    session = broken(open_session(make_network(2), tile=32, runtime="openvino").session)
+    with pytest.raises(ModelError, match="no memory for a primitive"):
+        session(tiles)
 
 
 def test_a_network_that_no_runtime_can_run_is_refused_once(

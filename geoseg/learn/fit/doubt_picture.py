@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from geoseg.engine.drawing import aspect_of, place_of
 from geoseg.engine.preview import Preview
 from geoseg.files.output_files import OutputFiles
 from geoseg.learn.fit.doubt import DoubtTile
@@ -81,5 +82,7 @@ def draw_doubt(
         caption=f"unsure: the two best scores differ by less than {1 - UNSURE:g}; "
         f"very unsure: by less than {1 - VERY_UNSURE:g}",
         pixel_m=scene.grid.pixel_size_m[1] * step,
+        place=place_of(scene.grid, step),
+        aspect=aspect_of(scene.grid),
     )
     draw_picture(path, picture, beside)

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.files.bounded import read_bytes
+from geoseg.files.bounded import read_text
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
-from geoseg.files.text_tables import decoded
 from geoseg.messages import note
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import UNIT
@@ -156,7 +155,7 @@ def _table(path: Path) -> tuple[Matrix, Matrix]:
     """
     opened(path)
     with opening(f"`--absorption {path}`", "give a CSV file"):
-        lines = decoded(read_bytes(path)).splitlines()
+        lines = read_text(path).splitlines()
         rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
     if rows and not _is_number(rows[0][0]):
         del rows[0]

@@ -213,7 +213,8 @@ def retrieve_columns(
         with ExitStack() as files:
             yield RatioColumns(open_scenes(spec, files, no_progress, scenes).stack, fit)
 
-    dates = f" against {len(scenes.references)} reference(s)" if scenes.references else ""
+    count = len(scenes.references)
+    dates = f" against {count} reference{'' if count == 1 else 's'}" if count else ""
     return Retrieval(
         source=source,
         search_band=SIGNAL,

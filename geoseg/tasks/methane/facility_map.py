@@ -14,7 +14,7 @@ import shapely
 
 import geoseg
 from geoseg.bundles.find import find_classifier
-from geoseg.engine.drawing import place_of
+from geoseg.engine.drawing import aspect_of, place_of
 from geoseg.engine.make_map import begin, footprint, outputs_of, parse_crs
 from geoseg.engine.map_report import write_report
 from geoseg.engine.network_on_scene import describe_model
@@ -251,5 +251,6 @@ def _picture(job: _FacilityRun, peaks: Peaks, preview: Preview, record: RunRecor
         areas_m2={item.value: item.area_m2 for item in record.classes},
         pixel_m=scene.grid.pixel_size_m[1] * step,
         place=place_of(scene.grid, step),
+        aspect=aspect_of(scene.grid),
         credits=credits_of(record),
     )

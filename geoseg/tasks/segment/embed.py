@@ -22,6 +22,7 @@ from geoseg.messages import collected, collecting, note, warn
 from geoseg.outputs.embedding import EmbeddingSink
 from geoseg.outputs.embedding_table import EmbeddingTable
 from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
+from geoseg.runtimes.session_wrapper import replaced_runtime
 from geoseg.spec import EmbedSpec
 from geoseg.tasks.scene_dates import open_dates
 from geoseg.tasks.segment.encoded_scene import EncodedScene, encode, for_encoder, pixel_size
@@ -140,7 +141,11 @@ def _record(
     recipe, grid = encoded.recipe, feature_grid(encoded.recipe.source.grid, encoded.bundle.model.stride)
     crs = recipe.source.grid.crs
     model: dict[str, JsonValue] = {**(recipe.model or {}), "encoder_weights": encoded.bundle.weights}
-    runtime = {**recipe.runtime, "scoring_seconds": round(seconds, 3)}
+    runtime = {
+        **recipe.runtime,
+        **replaced_runtime(recipe.session),
+        "scoring_seconds": round(seconds, 3),
+    }
     return RunRecord(
         geoseg=geoseg.__version__,
         task="embedding",

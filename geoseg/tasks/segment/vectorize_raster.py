@@ -169,7 +169,12 @@ def vectorize(
 
 def _picture(preview: Preview, grid: Grid, classes: Sequence[ClassSpec], record: RunRecord) -> MapPicture:
     """Return the picture of the classes on white."""
-    from geoseg.engine.drawing import place_of, with_rare_as_one  # noqa: PLC0415 - loads Pillow
+    from geoseg.engine.drawing import (  # noqa: PLC0415 - loads Pillow
+        aspect_of,
+        listed_totals,
+        place_of,
+        with_rare_as_one,
+    )
     from geoseg.outputs.picture import MapPicture  # noqa: PLC0415
 
     observed = preview.classes != nodata_class(preview.classes.dtype)
@@ -180,10 +185,11 @@ def _picture(preview: Preview, grid: Grid, classes: Sequence[ClassSpec], record:
         classes=listed,
         title=map_title(record),
         caption=record.method,
-        totals=totals,
+        totals=listed_totals(record),
         areas_m2={item.value: item.area_m2 for item in totals},
         pixel_m=grid.pixel_size_m[1] * preview.step,
         place=place_of(grid, preview.step),
+        aspect=aspect_of(grid),
         fill=1.0,
     )
 

@@ -343,6 +343,38 @@ def test_config_and_print_config(tmp_path: Path) -> None:
     assert "did you mean method?" in geoseg(*command, code=2).stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("min-area: abc", "min-area: 'abc' should be a number"),
+        ("method: mndwii", "method: mndwii: unknown; did you mean mndwi?"),
+        ("picture: map.png", "picture: 'map.png' has no {scene}"),
+    ],
+)
+def test_an_error_in_a_config_names_file_and_line(tmp_path: Path, line: str, told: str) -> None:
+    write_lake(tmp_path / "a.tif")
+    (tmp_path / "batch.yaml").write_text(f"retries: 3\n{line}\n")
+    command = (
+        "batch",
+        "flood",
+        tmp_path / "a.tif",
+        "-o",
+        tmp_path / "out",
+        "--config",
+        tmp_path / "batch.yaml",
+    )
+    assert f"{tmp_path / 'batch.yaml'}, line 2: {told}" in geoseg(*command, code=2).stderr
+
+
+def test_all_files_of_a_scene_are_its_source(tmp_path: Path) -> None:
+    for name in ("a_20210601.tif", "a_20210613.tif"):
+        write_lake(tmp_path / name)
+    (tmp_path / "scenes.csv").write_text("scene,name\na_20210601.tif;a_20210613.tif,a\n")
+    batch(tmp_path / "out", tmp_path / "scenes.csv")
+    (row,) = summary(tmp_path / "out")
+    assert [Path(path).name for path in row["source"].split(";")] == ["a_20210601.tif", "a_20210613.tif"]
+
+
 def test_the_journal_of_the_whole_run(whole: Path) -> None:
     known = Known.of(whole / "out", "flood")
     assert set(known.outcomes) == {*GOOD, "void", "cut", "text"}

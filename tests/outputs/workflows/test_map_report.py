@@ -15,9 +15,10 @@ import pytest
 import shapely
 from affine import Affine
 from PIL import Image
+from pyproj import CRS
 
 from geoseg.engine.drawing import place_of
-from geoseg.engine.map_report import write_report
+from geoseg.engine.map_report import place_of_map, rate_facts, write_report
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.outputs import companions, open_vector
@@ -120,6 +121,47 @@ def test_a_report_is_one_file_and_asks_for_nothing(suffix: str, write: Write, re
         assert part in text
     assert text.count("<path d=") == 40
     assert "All 2 polygons" not in text
+
+
+def test_all_classes_are_in_the_table_up_to_sixty(write: Write) -> None:
+    text = write(3, classes=MANY_CLASSES).read_text(encoding="utf-8")
+    assert text.count("class with a rather long name") >= len(MANY_CLASSES)
+    many = tuple(
+        ClassTotal(value=n, label=f"kind {n}", polygons=1, pixels=n, area_m2=1.0) for n in range(1, 100)
+    )
+    text = write(3, classes=many).read_text(encoding="utf-8")
+    assert "<td><span style" in text
+    assert text.count("</tr>") >= 60
+    assert "40 smaller classes" in text
+    assert "kind 99" in text
+    assert "kind 40<" not in text
+
+
+@pytest.mark.parametrize(
+    ("crs", "x", "place"),
+    [(4326, 179.99, "179.99° W"), (4326, -180.03, "179.99° E"), (4326, 9.98, "10.00° E")],
+)
+def test_the_place_is_a_longitude_within_180_degrees(crs: int, x: float, place: str) -> None:
+    grid = Grid(crs=CRS.from_epsg(crs), transform=Affine(1e-2, 0, x, 0, -1e-2, 1), height=80, width=4)
+    assert place in place_of_map(grid)
+
+
+@pytest.mark.parametrize(
+    ("plume", "told"),
+    [
+        ({}, "5,750 kg/h, 95 % interval 3,110 to 9,000 kg/h"),
+        (
+            {"rate_high": None},
+            "5,750 kg/h or more, 95 % interval from 3,110 kg/h; the upper end is not known",
+        ),
+        ({"rate_low": None, "rate_high": None}, "5,750 kg/h"),
+        ({"rate_kg_h": None}, "unknown"),
+    ],
+)
+def test_a_source_rate_is_told_with_what_is_known_of_it(plume: dict[str, object], told: str) -> None:
+    suspect = {"class": 2, "rate_kg_h": 9000.0, "rate_low": 1.0, "rate_high": 2.0}
+    row = {"class": 1, "rate_kg_h": 5747.07, "rate_low": 3107.5, "rate_high": 8999.9, **plume}
+    assert told in rate_facts([suspect, row]).values()
 
 
 def test_texts_of_users_are_text(write: Write) -> None:

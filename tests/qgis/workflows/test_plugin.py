@@ -21,7 +21,8 @@ from pydantic import BaseModel
 from rasterio.transform import xy
 
 import geoseg
-from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, SegmentSpec
+from geoseg.batch.tasks import TASKS
+from geoseg.spec import ChangeSpec, FacilitiesSpec, FloodSpec, PlumeSpec, SegmentSpec
 from geoseg.spec.request import places
 from geoseg.spec.tools import VectorizeRequest
 from tests.api.pixels import BANDS, CRS, TRANSFORM, reflectance
@@ -60,7 +61,7 @@ def test_labels_are_words_with_units(options: dict[str, Any]) -> None:
     assert not [text for text in labels.values() if text.endswith(("(M2)", "(M)", "(PX)", "(N)"))]
 
 
-@pytest.mark.parametrize("name", ["flood", "change", "plume", "segment", "vectorize"])
+@pytest.mark.parametrize("name", ["flood", "change", "plume", "segment", "vectorize", "facilities"])
 def test_every_option_is_in_the_dialogue(options: dict[str, Any], name: str) -> None:
     requests: dict[str, type[BaseModel]] = {
         "flood": FloodSpec,
@@ -68,21 +69,22 @@ def test_every_option_is_in_the_dialogue(options: dict[str, Any], name: str) -> 
         "plume": PlumeSpec,
         "segment": SegmentSpec,
         "vectorize": VectorizeRequest,
+        "facilities": FacilitiesSpec,
     }
     offered = {place.name for place in places(requests[name]).values() if place.offered}
     listed = {option["name"] for option in options[name]["options"]}
-    answered = {
-        "overwrite",
-        "bbox-crs",
-        "max-memory",
-        "threads",
-        "batch-size",
-        "device",
-        "runtime",
-        "checkpoint",
-    }
+    answered = {"overwrite", "bbox-crs", "batch-size", "checkpoint"}
     assert listed == offered - answered
     assert options[name]["options"][-1]["name"] == "output"
+
+
+def test_every_map_of_one_scene_is_there_for_many(options: dict[str, Any]) -> None:
+    assert {name for name, task in options.items() if task["group"] == "Batch"} == {
+        f"batch{name}" for name, task in options.items() if task["group"] == "Maps"
+    }
+    assert {" ".join(task["command"]) for task in options.values() if task["group"] == "Batch"} == {
+        f"batch {name}" for name in TASKS
+    }
 
 
 def test_the_zip_is_a_plugin(plugin: Path) -> None:
@@ -233,6 +235,31 @@ def test_a_network_is_fitted_and_many_scenes_are_mapped(
         "before.gpkg",
         "summary.gpkg",
     }
+
+
+@pytest.mark.qgis
+def test_class_rasters_of_a_list_and_pairs_among_the_inputs(
+    run: RUN, scenes: dict[str, Path], tmp_path: Path
+) -> None:
+    listed = tmp_path / "masks.csv"
+    listed.write_text(f"mask\n{scenes['mask']}\n")
+    run("batchvectorize", INPUTS_FILE=listed, OUTPUT=tmp_path / "masks", CLASS="1=water:#2171b5")
+    assert (tmp_path / "masks" / "mask.gpkg").is_file()
+    many = tmp_path / "many"
+    many.mkdir()
+    for name, day in (("before", "20240501"), ("after", "20240513")):
+        shutil.copy(scenes[name], many / f"scene_{day}.tif")
+    run("batchflood", INPUTS=many, BEFORE_AUTO="true", OUTPUT=tmp_path / "maps")
+    record = json.loads(geoseg_info(tmp_path / "maps" / "scene_20240513.gpkg"))
+    assert [Path(path).name for item in record["inputs"] for path in item["paths"]] == [
+        "scene_20240513.tif",
+        "scene_20240501.tif",
+    ]
+
+
+def geoseg_info(path: Path) -> str:
+    command = [sys.executable, "-m", "geoseg", "info", str(path), "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.qgis

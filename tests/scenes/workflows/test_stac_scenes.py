@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.scenes import open_scene
 from geoseg.scenes.stac import stac_product
 from geoseg.scenes.stac_search import search_items
@@ -86,6 +86,20 @@ def test_assets_at_addresses_of_a_local_item(place: Place, whole: bool) -> None:
     with pytest.raises(SceneReadError, match="add `--remote-assets`"):
         check(name, 1)
     check(name, 1, remote_assets=True)
+
+
+def test_missing_files_of_a_local_item_are_left_out_with_a_warning(place: Place) -> None:
+    path = place.folder / "bands" / "item.json"
+    write_json(path, items(".")[0])
+    (place.folder / "bands" / f"{NAMES[0]}_nir.tif").unlink()
+    with open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene:
+        assert scene.band_names == ("green",)
+        assert [message.code for message in scene.messages if message.code][:1] == ["file-unreadable"]
+        with pytest.raises(BandError, match="nir"):
+            scene.select(["nir"])
+    (place.folder / "bands" / f"{NAMES[0]}_green.tif").unlink()
+    with pytest.raises(SceneReadError, match="does not exist"):
+        open_scene(SceneSpec(paths=(str(path),)), sensors())
 
 
 @pytest.mark.parametrize("own_links", [True, False])

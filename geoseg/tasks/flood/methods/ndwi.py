@@ -14,7 +14,7 @@ class Ndwi(NormalisedDifference):
     """Green against near infrared; built-up land is hard to separate from water."""
 
     name = "ndwi"
-    title = "NDWI"
+    title = "normalised difference water index"
     measured = "NDWI"
     formula = "(G − NIR) / (G + NIR)"
     citation = "McFeeters 1996, doi:10.1080/01431169608948714"
