@@ -117,8 +117,8 @@ def _jobs(request: BenchRunRequest, *, keep: bool) -> tuple[list[Job], ChipCache
         warn(
             LOG,
             "few-seeds",
-            f"each setting is trained with {seeds} {'seed' if seeds == 1 else 'seeds'}: the spread over seeds "
-            f"is hardly known, and small differences between encoders mean nothing; add --seeds {FEW_SEEDS}",
+            f"each setting is trained with {seeds} {'seed' if seeds == 1 else 'seeds'}: the spread over "
+            f"seeds is hardly known, and small differences mean nothing; add --seeds {FEW_SEEDS}",
         )
     return jobs, chips
 
