@@ -164,6 +164,8 @@ def by_place(
     rows: NDArray[np.intp], cols: NDArray[np.intp]
 ) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
     """Return the positions of each pair of a row and a column, in row order."""
+    if not len(rows):  # all pixels of a scene may have labels of two classes
+        return []
     cells = np.column_stack([rows, cols])
     named, inverse = np.unique(cells, axis=0, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")
