@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from geoseg.models.networks.encoders import build_encoder as module  # noqa: E402
 from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder  # noqa: E402
 from geoseg.models.networks.encoders.encoder import About, Encoder  # noqa: E402
+from geoseg.models.networks.encoders.timm_encoder import TimmEncoder  # noqa: E402
 
 from geoseg.errors import ModelError, UsageError  # noqa: E402
 from geoseg.spec import EncoderSpec  # noqa: E402
@@ -75,7 +76,7 @@ def every_band(name: str) -> tuple[str, ...]:
 def own(name: str) -> dict[str, Any]:
     """The weights of an encoder for all bands of its file, by their names."""
     encoder = build_encoder(EncoderRequest(name=name, bands=every_band(name)))
-    state: dict[str, Any] = getattr(encoder, "model", encoder).state_dict()
+    state: dict[str, Any] = (encoder.model if isinstance(encoder, TimmEncoder) else encoder).state_dict()
     return state
 
 
