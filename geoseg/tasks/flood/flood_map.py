@@ -20,7 +20,7 @@ from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
-from geoseg.scenes.embeddings import check_not_embedding
+from geoseg.scenes.embeddings import check_not_embedding, check_reads
 from geoseg.scenes.further_layers import model_layers, warn_not_used
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.stack import StackLayer
@@ -117,6 +117,7 @@ def _check_bands(scene: Scene, model: ModelSpec | None) -> None:
     else:
         names = {plain_name(band.name) for band in model.bands}
         check_not_embedding(scene, names, f"the network {model.name}")
+        check_reads(model.features_of, model.name, scene)
 
 
 def _by_series(

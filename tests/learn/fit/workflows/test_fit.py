@@ -315,6 +315,47 @@ def test_an_existing_bundle_is_kept(tmp_path: Path) -> None:
         fit_network(spec.model_copy(update={"output": tmp_path / "1"}))
 
 
+def write_tessera(path: Path, version: str) -> Path:
+    """Two axes of 128 tell the classes apart."""
+    ground, rng = cover(), np.random.default_rng(2)
+    values = rng.normal(0, 0.1, (128, SIDE, SIDE)).astype(np.float32)
+    values[0] += ground == "water"
+    values[1] += ground == "forest"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=SIDE, height=SIDE, count=128, dtype="float32", nodata=np.nan,
+        crs="EPSG:32633", transform=rasterio.Affine(PIXEL, 0, EAST, 0, -PIXEL, 4_600_000),
+    ) as file:  # fmt: skip
+        file.write(values)
+        file.descriptions = tuple(f"Tessera_Band_{axis}" for axis in range(128))
+        file.update_tags(**({"TESSERA_DATASET_VERSION": version} if version else {}))
+    return path
+
+
+def test_a_network_of_embeddings_maps_those_of_its_model_alone(tmp_path: Path) -> None:
+    first, other = (write_tessera(tmp_path / f"{name}.tif", name) for name in ("v1", "v2"))
+    write_labels(tmp_path / "labels.geojson", points(12))
+    with pytest.raises(SceneError, match=r"tessera_dataset_version of v1 is v1, and of v2 v2"):
+        fit(tmp_path, [first, other], sensor=None)
+    fit(tmp_path, [first], sensor=None)
+    model = find_model(str(tmp_path / "cover"))
+    assert model.features_of == {"tessera_dataset_version": "v1", "tessera_dataset_variant": ""}
+    request = SegmentSpec(
+        scene=SceneSpec(paths=(str(first),)),
+        run=RunSpec(output=tmp_path / "map.gpkg"),
+        model=str(tmp_path / "cover"),
+    )
+    map_segments(request)
+    for name in ("v2", "unstated"):
+        scene = write_tessera(tmp_path / f"{name}.tif", name if name == "v2" else "")
+        run = RunSpec(output=tmp_path / f"{name}.gpkg")
+        wrong = request.model_copy(update={"scene": SceneSpec(paths=(str(scene),)), "run": run})
+        with pytest.raises(
+            SceneError, match=r"tessera_dataset_version of cover is v1.*fit to labels on this one"
+        ):
+            map_segments(wrong)
+        assert not run.output.exists()
+
+
 def test_an_encoder_of_another_unit_is_refused_before_it_is_exported(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "aerial.tif", bands=("red", "green", "blue", "nir"), dtype="uint8")
     write_labels(tmp_path / "labels.geojson", points())
