@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,15 @@ from .report import check_page, finish
 if TYPE_CHECKING:
     from geoseg.learn.protocols.jobs import Job
     from geoseg.learn.protocols.result_rows import ResultRow
+    from geoseg.learn.train.chip_cache import ChipCache
     from geoseg.spec.benchmarks import BenchImportRequest, BenchReportRequest, BenchRunRequest
 
     from .options import Reporting
+
+LOG = logging.getLogger(__name__)
+
+FEW_SEEDS = 5
+"""Trainings of a setting, fewer than which say little about the spread."""
 
 
 def run() -> Command[BenchRunRequest]:
@@ -47,7 +54,7 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
             f"{request.output}: already exists; add `--resume` to continue, or `--overwrite` to start again"
         )
     with open_console(reporting.verbosity) as console:
-        jobs = _jobs(request)
+        jobs, chips = _jobs(request, keep=not reporting.dry_run)
         if reporting.dry_run:
             for job in jobs:
                 counts = f"{len(job.training)} train, {len(job.validation)} val, {len(job.test)} test"
@@ -66,7 +73,9 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
             torch.set_num_threads(request.threads)
         rows: list[ResultRow] = []
         frozen = request.protocol == "pangaea"
-        run = run_jobs(jobs, request.output, console.progress, frozen=frozen, resume=request.resume)
+        run = run_jobs(
+            jobs, request.output, console.progress, frozen=frozen, resume=request.resume, chips=chips
+        )
         for found in run:
             rows += found
             write_report(request.output, {RESULTS: to_table(rows).to_csv()})
@@ -75,8 +84,8 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
         finish(made, request.output, console, as_json=reporting.as_json)
 
 
-def _jobs(request: BenchRunRequest) -> list[Job]:
-    """Return what the protocol trains for all configs.
+def _jobs(request: BenchRunRequest, *, keep: bool) -> tuple[list[Job], ChipCache | None]:
+    """Return what the protocol trains for all configs, and the chips of the first that were read for it.
 
     Raises:
         UsageError: two configs have the same name.
@@ -84,7 +93,9 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
     from geoseg.learn.protocols.flood_regions import flood_region_jobs
     from geoseg.learn.protocols.jobs import dataset_names
     from geoseg.learn.protocols.pangaea import pangaea_jobs, read_pangaea_config
+    from geoseg.learn.train.chip_cache import ChipCache
     from geoseg.learn.train.config import read_config
+    from geoseg.messages import warn
 
     read = read_pangaea_config if request.protocol == "pangaea" else read_config
     specs = [read(name, request.data, request.settings) for name in request.configs]
@@ -92,13 +103,24 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"two configs have the name {twice[0]}; give each a name of its own")
     jobs: list[Job] = []
+    pangaea = request.protocol == "pangaea"
+    seeds = request.seeds or (1 if pangaea else FEW_SEEDS)
+    images = [int(number) for number in request.images]
+    chips = ChipCache.of(specs[0]) if pangaea and keep else None
     for spec, dataset in zip(specs, dataset_names(specs), strict=True):
-        if request.protocol == "pangaea":
-            jobs += pangaea_jobs(spec, dataset, request.labels, request.seeds or 1)
+        if pangaea:
+            shared = chips if chips is not None and chips.serves(spec) else None
+            jobs += pangaea_jobs(spec, dataset, request.labels, seeds, shared)
         else:
-            images = [int(number) for number in request.images]
-            jobs += flood_region_jobs(spec, dataset, images, request.seeds or 5)
-    return jobs
+            jobs += flood_region_jobs(spec, dataset, images, seeds)
+    if seeds < FEW_SEEDS and (pangaea or any(images)):
+        warn(
+            LOG,
+            "few-seeds",
+            f"each setting is trained with {seeds} {'seed' if seeds == 1 else 'seeds'}: the spread over "
+            f"seeds is hardly known, and small differences mean nothing; add `--seeds {FEW_SEEDS}`",
+        )
+    return jobs, chips
 
 
 def import_() -> Command[BenchImportRequest]:

@@ -183,6 +183,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             metadata=metadata,
             month=extras.month,
             encoder=extras.encoder or "",
+            features_of=extras.features_of,
             resolution=extras.resolution if extras.resolution is not None else properties.gsd,
             atmosphere=extras.atmosphere,
             dim_order=given.order,

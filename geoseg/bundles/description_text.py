@@ -117,7 +117,7 @@ def _own_properties(spec: ModelSpec) -> dict[str, JsonValue]:
         **{
             PREFIX + key: value
             for key, value in kept.items()
-            if value not in (None, "", []) and (key, value) != ("stride", 1)
+            if value not in (None, "", [], {}) and (key, value) != ("stride", 1)
         },
         f"{PREFIX}background": spec.background if spec.has_background else None,
     }

@@ -231,6 +231,8 @@ class SegmentationExtras(Spec):
     """Month, 1 to 12, of dates that are unknown; None: June."""
     encoder: str | None = None
     """Pretrained encoder that the network started from, and the licence of its weights."""
+    features_of: dict[str, str] = {}
+    """Tags of the embeddings that the network reads, which tell their model or release."""
 
 
 class Item(Part):

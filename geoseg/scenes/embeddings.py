@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import warn
@@ -50,22 +50,50 @@ def check_comparable(first: Scene, second: Scene) -> None:
     advice = "vectors of different models have nothing in common: make or fetch both by the same one"
     if names[0] != names[1]:
         raise SceneError(f"{first.name} is {names[0]} and {second.name} is {names[1]}: {advice}")
-    ours, others = identity_of(first), identity_of(second)
-    for name, value in ours.items():
-        if value != others[name]:
-            raise SceneError(
-                f"{name} of {first.name} is {value or 'not stated'}, and of {second.name} "
-                f"{others[name] or 'not stated'}: {advice}"
-            )
+    ours = identity_of(first)
+    _compare_identity(ours, first.name, second, advice)
     if first.band_names != second.band_names:
         raise SceneError(
             f"{first.name} has {len(first.band_names)} axes and {second.name} {len(second.band_names)}, "
             "and they are not the same: compare files with the same axes"
         )
+    _warn_unknown(ours, first.name, second, "the map shows the difference of the models")
+
+
+def check_reads(features_of: Mapping[str, str], reader: str, scene: Scene) -> None:
+    """Check that an embedding is of the model whose vectors a network was fitted to.
+
+    Args:
+        features_of: tags of the embedding that the network was fitted to; none: not known, or no embedding.
+        reader: the network, for the message.
+        scene: the scene.
+
+    Raises:
+        SceneError: it is of another model or release.
+    """
+    if kind_of(scene) == "embedding" and features_of:
+        advice = "vectors of another model mean nothing to it: fit to labels on this one"
+        _compare_identity(features_of, reader, scene, advice)
+        _warn_unknown(features_of, reader, scene, "the map is wrong")
+
+
+def _compare_identity(ours: Mapping[str, str], name: str, scene: Scene, advice: str) -> None:
+    """Raise SceneError where a tag of a scene is not that of `ours`."""
+    others = identity_of(scene)
+    for tag, value in ours.items():
+        if value != others.get(tag, ""):
+            raise SceneError(
+                f"{tag} of {name} is {value or 'not stated'}, and of {scene.name} "
+                f"{others.get(tag) or 'not stated'}: {advice}"
+            )
+
+
+def _warn_unknown(ours: Mapping[str, str], name: str, scene: Scene, result: str) -> None:
+    """Warn that neither side states its release."""
     if ours and not any(ours.values()):
         warn(
             LOG,
             "embedding-release-unknown",
-            f"neither {first.name} nor {second.name} states its release ({', '.join(ours)}): if they differ, "
-            "the map shows the difference of the models",
+            f"neither {name} nor {scene.name} states its release ({', '.join(ours)}): if they "
+            f"differ, {result}",
         )

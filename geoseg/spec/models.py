@@ -236,6 +236,8 @@ class ModelSpec(InputSpec):
     """Sensors, regions and events of the training scenes; None: not stated."""
     encoder: str = ""
     """Pretrained encoder that the network started from, and the licence of its weights."""
+    features_of: dict[str, str] = {}
+    """Tags of the embeddings that the network reads, which tell their model or release."""
     evidence: Evidence | None = None
     """Scores on scenes that it was not trained on, beside its rivals; None: it was not evaluated."""
     source: Literal["bundle", "onnx", "deepness"] = "bundle"

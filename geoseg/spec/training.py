@@ -30,7 +30,8 @@ class TrainRequest(Spec):
         str,
         Option(
             "A training config: a YAML file, or the name of one installed with geoseg: water-optical, "
-            "flood-sar, flood-s1-s2, flood-sar-pair, change-s2, meter-ml. See docs/train.md.",
+            "flood-sar, flood-s1-s2, flood-sar-pair, change-s2, meter-ml, water-encoder, burn-scars. See "
+            "docs/train.md.",
             metavar="CONFIG",
             argument=True,
             missing="no CONFIG is given; add a YAML file, or the name of a config installed with geoseg",

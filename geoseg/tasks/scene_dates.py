@@ -17,7 +17,7 @@ from geoseg.errors import UsageError
 from geoseg.messages import held, note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
-from geoseg.scenes.embeddings import check_not_embedding
+from geoseg.scenes.embeddings import check_not_embedding, check_reads
 from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
 from geoseg.spec import ModelSpec, RunSpec, SceneSpec
@@ -112,6 +112,7 @@ def open_for_network(
 
     def check(scene: Scene) -> None:
         check_not_embedding(scene, {plain_name(name) for name in own}, f"the network {model.name}")
+        check_reads(model.features_of, model.name, scene)
         # Which date a scene is of is not known yet.
         with held():
             scene.select(common)

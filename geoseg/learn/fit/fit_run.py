@@ -43,6 +43,7 @@ from geoseg.learn.fit.validation import SetScore, balanced_score, best_set, by_e
 from geoseg.messages import collecting, note
 from geoseg.methods.accuracy import interval
 from geoseg.run_record import Progress, no_progress, run_warnings
+from geoseg.scenes.embeddings import identity_of
 from geoseg.spec import Coverage, Evidence, ModelSpec, RivalScore, ScoredSet
 from geoseg.spec.fit import FitSpec
 
@@ -241,6 +242,7 @@ def _model(
         resolution=inputs.resolution,
         metadata=encoder.metadata if encoder else (),
         encoder=encoder.encoder if encoder else "",
+        features_of=identity_of(gathered.scenes[0].scene),
         tile=encoder.tile if encoder else tile,
         overlap=encoder.overlap if encoder else 0,
         multiple=encoder.multiple if encoder else 1,

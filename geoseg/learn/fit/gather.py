@@ -22,7 +22,7 @@ from geoseg.learn.fit.features import (
     index_values,
     indices_of,
 )
-from geoseg.learn.fit.label_pixels import LabelPixels
+from geoseg.learn.fit.label_pixels import LabelPixels, contradicted
 from geoseg.learn.fit.labels import LabelFile, classes_of, positions_of, read_labels
 from geoseg.learn.fit.places import PIXELS, ground_positions, places_of
 from geoseg.learn.fit.scene_pixels import LabelledScene, open_labelled, read_values
@@ -37,7 +37,7 @@ from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import Atmosphere, ClassSpec, InputSpec, ModelBand, Units
 from geoseg.spec.fit import FitSpec
 from geoseg.tasks.segment.encoded_scene import bands_in_common
-from geoseg.tasks.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle
+from geoseg.tasks.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle, modality_of
 
 LOG = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def gather(spec: FitSpec, stack: ExitStack, progress: Progress) -> Gathered:
     """
     files = [read_labels(path, spec.class_column) for path in (spec.labels, *spec.more_labels)]
     classes, background, order = classes_of(files)
-    positions = np.concatenate([ground_positions(file.shapes, file.crs) for file in files])
+    positions = np.concatenate([_positions(file) for file in files])
     if len({file.crs is None for file in files}) > 1:
         raise SceneError("some files of labels have a CRS and some have none; assign the missing CRS")
     scenes, units = open_labelled(spec, files, stack, progress)
@@ -92,7 +92,8 @@ def gather(spec: FitSpec, stack: ExitStack, progress: Progress) -> Gathered:
     prepare = Normaliser(inputs)
     values, embedded, labels, used = [], [], [], []
     inside = np.unique(np.concatenate([item.pixels.labels for item in scenes]))
-    scenes = [_without_contradictions(item, positions_of(files, order)) for item in scenes]
+    own_class = positions_of(files, order)
+    scenes = [_without_contradictions(item, files, own_class) for item in scenes]
     for index, item in enumerate(scenes):
         found = read_values(item.scene, item.pixels)
         seen = np.asarray(np.isfinite(found).all(axis=1), np.bool_)
@@ -108,7 +109,7 @@ def gather(spec: FitSpec, stack: ExitStack, progress: Progress) -> Gathered:
     shared = sum(len(np.unique(part)) for part in labels) - len(np.unique(owners))
     if shared:
         note(LOG, f"{shared} labels lie in several scenes and are used in each of them")
-    own = positions_of(files, order)[owners]
+    own = own_class[owners]
     size = spec.place_size or _place_size(scenes)
     places = places_of(positions, size)[owners]
     indices = indices_of(inputs_names(inputs), units)
@@ -131,6 +132,14 @@ def gather(spec: FitSpec, stack: ExitStack, progress: Progress) -> Gathered:
         indices=indices,
         encoder=encoder,
     )
+
+
+def _positions(file: LabelFile) -> NDArray[np.float64]:
+    """Return the places of the labels of a file; an error names the file."""
+    try:
+        return ground_positions(file.shapes, file.crs)
+    except SceneError as error:
+        raise SceneError(f"{file.path}: {error}") from error
 
 
 def inputs_names(inputs: InputSpec) -> tuple[str, ...]:
@@ -169,25 +178,25 @@ def _place_size(scenes: Sequence[LabelledScene]) -> float:
     return PIXELS * max(item.scene.grid.pixel_size_m[0] for item in scenes)
 
 
-def _without_contradictions(item: LabelledScene, classes: NDArray[np.intp]) -> LabelledScene:
+def _without_contradictions(
+    item: LabelledScene, files: Sequence[LabelFile], classes: NDArray[np.intp]
+) -> LabelledScene:
     """Return a scene without the pixels that have labels of two classes, which a warning counts.
 
     Args:
         item: the scene.
+        files: the labels.
         classes: of all labels.
     """
-    pixels = item.pixels
-    own = classes[pixels.labels]
-    place = pixels.rows * item.scene.grid.width + pixels.cols
-    pairs = np.unique(np.column_stack([place, own]), axis=0)[:, 0]
-    named, counts = np.unique(pairs, return_counts=True)
-    twice = np.isin(place, named[counts > 1])
+    grid, pixels = item.scene.grid, item.pixels
+    twice = contradicted(files, grid, pixels, classes)
     if not twice.any():
         return item
+    count = len(np.unique(pixels.rows[twice] * grid.width + pixels.cols[twice]))
     warn(
         LOG,
         "labels-left-out",
-        f"{item.scene.name}: {int((counts > 1).sum())} pixels have labels of two classes and are not used",
+        f"{item.scene.name}: {count} pixels have labels of two classes and are not used",
     )
     return replace(item, pixels=pixels.take(~twice))
 
@@ -248,15 +257,17 @@ def _encoder(
     first = scenes[0].scene
     known = described_encoder(spec.encoder)
     bands = bands_in_common(known, first.name, first.band_names)
+    units = modality_of(known, bands).units
+    if units != inputs.units:  # before the export, which takes its time
+        remedy = "fit without an encoder" if first.sensor else "name the sensor with `--sensor`"
+        of = f" of {first.sensor.name}" if first.sensor else ""
+        raise ModelError(
+            f"encoder {spec.encoder} reads {units}, and the scenes have {inputs.units}{of}: {remedy}"
+        )
     bundle = encoder_bundle(
         EncoderChoice(name=spec.encoder, weights=spec.weights), bands, gsd=inputs.resolution
     )
     model = bundle.model
-    if model.units != inputs.units:
-        raise ModelError(
-            f"encoder {spec.encoder} reads {model.units}, and the scenes have {inputs.units}: name the "
-            "sensor with `--sensor`, or fit without an encoder"
-        )
     opened = open_session(model, device="cpu", precision="fp32", tile=model.tile)
     stack.callback(opened.session.close)
     note(LOG, f"licence of encoder {spec.encoder}: {known.licence}")

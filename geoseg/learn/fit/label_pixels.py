@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 
 from geoseg.errors import SceneError
+from geoseg.files.text_tables import SUFFIXES
 from geoseg.grid import Grid
 from geoseg.learn.fit.labels import LabelFile
 from geoseg.scenes.resampling import same_crs
@@ -53,8 +54,10 @@ def pixels_of(files: Sequence[LabelFile], grid: Grid, name: str, seed: int) -> L
     for file in files:
         if (file.crs is None) != (grid.crs is None):
             without, other = (file.path, name) if file.crs is None else (name, file.path)
-            raise SceneError(f"{without} has no CRS, but {other} has one; assign the missing CRS")
-        shapes = _on_grid(file.shapes, file.crs, grid)
+            table = file.crs is None and file.path.suffix.lower() in SUFFIXES
+            remedy = "give columns lon and lat, or a vector file" if table else "assign the missing CRS"
+            raise SceneError(f"{without} has no CRS, but {other} has one; {remedy}")
+        shapes = _on_grid(file, grid)
         points = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
         found.append(_under_points(shapes, np.flatnonzero(points), first, grid))
         found += [
@@ -66,12 +69,38 @@ def pixels_of(files: Sequence[LabelFile], grid: Grid, name: str, seed: int) -> L
     return LabelPixels(labels=labels, rows=rows, cols=cols)
 
 
-def _on_grid(shapes: NDArray[np.object_], crs: CRS | None, grid: Grid) -> NDArray[np.object_]:
-    """Return shapes in pixel coordinates (col, row) of a grid; coordinates that are not defined are NaN."""
+def contradicted(
+    files: Sequence[LabelFile], grid: Grid, pixels: LabelPixels, classes: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Return which pixels have labels of two classes, (n,).
+
+    Args:
+        files: the labels.
+        grid: of the scene.
+        pixels: of these labels. Of polygons they are a sample, and two polygons of one place may have none in
+            common: each pixel is also compared with all polygons that cover its centre.
+        classes: of all labels.
+    """
+    shapes = np.concatenate([_on_grid(file, grid) for file in files])
+    polygons = np.flatnonzero(
+        (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
+        & np.isfinite(shapely.bounds(shapes)).all(axis=1)
+    )
+    centres = shapely.points(pixels.cols + 0.5, pixels.rows + 0.5)
+    at, found = shapely.STRtree(shapes[polygons]).query(centres, predicate="within")
+    place = pixels.rows * grid.width + pixels.cols
+    own = np.column_stack([place, classes[pixels.labels]])
+    around = np.column_stack([place[at], classes[polygons[found]]])
+    named, counts = np.unique(np.unique(np.concatenate([own, around]), axis=0)[:, 0], return_counts=True)
+    return np.isin(place, named[counts > 1])
+
+
+def _on_grid(file: LabelFile, grid: Grid) -> NDArray[np.object_]:
+    """Return labels in pixel coordinates (col, row) of a grid; coordinates that are not defined are NaN."""
     back = ~grid.transform
     move = None
-    if crs is not None and grid.crs is not None and not same_crs(crs, grid.crs):
-        move = Transformer.from_crs(crs, grid.crs, always_xy=True)
+    if file.crs is not None and grid.crs is not None and not same_crs(file.crs, grid.crs):
+        move = Transformer.from_crs(file.crs, grid.crs, always_xy=True)
 
     def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = points[:, 0], points[:, 1]
@@ -80,7 +109,7 @@ def _on_grid(shapes: NDArray[np.object_], crs: CRS | None, grid: Grid) -> NDArra
         placed = np.column_stack([back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f])
         return np.where(np.isfinite(placed), placed, np.nan)
 
-    return np.asarray(shapely.transform(shapes, to_pixels), object)
+    return np.asarray(shapely.transform(file.shapes, to_pixels), object)
 
 
 def _under_points(

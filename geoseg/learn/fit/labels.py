@@ -53,6 +53,9 @@ COLOURS = {
 
 _POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+MISSING = frozenset({"null", "<null>", "(null)", "nan", "na", "n/a"})
+"""Texts that programs write in tables where a value is missing, compared case-insensitively."""
+
 _REMEDY = "give a vector file of points or polygons with a class column"
 
 Name = int | str
@@ -268,6 +271,8 @@ def _name(value: object) -> Name | None:
     if isinstance(value, int | np.integer):
         return int(value)
     text = str(value).strip()
+    if text.casefold() in MISSING:
+        return None
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return int(text) if text.isascii() and text.lstrip("-").isdigit() else text or None

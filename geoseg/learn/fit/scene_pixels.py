@@ -21,6 +21,8 @@ from geoseg.learn.fit.labels import LabelFile
 from geoseg.messages import note, replay
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.embeddings import check_comparable
+from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.threshold_sample import SAMPLE_CACHE
 from geoseg.spec import RunSpec, SceneSpec, Units
 from geoseg.spec.fit import FitSpec
@@ -80,6 +82,9 @@ def open_labelled(
     scenes = [scene for scene, _ in found]
     if len(scenes) > 1 and any(scene.grid.crs is None for scene in scenes):
         raise SceneError("labels cannot be placed in several scenes without CRS; georeference the scenes")
+    for scene in scenes[1:]:
+        if "embedding" in {kind_of(scenes[0]), kind_of(scene)}:
+            check_comparable(scenes[0], scene)
     bands, units = common_bands(scenes)
     labelled = []
     for scene, request in found:
@@ -164,6 +169,8 @@ def by_place(
     rows: NDArray[np.intp], cols: NDArray[np.intp]
 ) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
     """Return the positions of each pair of a row and a column, in row order."""
+    if not len(rows):  # all pixels of a scene may have labels of two classes
+        return []
     cells = np.column_stack([rows, cols])
     named, inverse = np.unique(cells, axis=0, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")

@@ -13,8 +13,8 @@ from pathlib import Path
 from geoseg.errors import UsageError
 from geoseg.learn.protocols.jobs import Job
 from geoseg.learn.protocols.strata import draw_share, stratum_of
-from geoseg.learn.samples import find_samples, read_chip, sample_windows, split
-from geoseg.learn.samples.chips import check_classes
+from geoseg.learn.samples import find_samples, sample_windows, split
+from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.config import read_config
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import note, warn
@@ -99,8 +99,18 @@ def _is_random(spec: TrainSpec) -> bool:
     return weights == "none" or (weights == "auto" and not published)
 
 
-def pangaea_jobs(spec: TrainSpec, dataset: str, percentages: Sequence[float], seeds: int) -> tuple[Job, ...]:
+def pangaea_jobs(
+    spec: TrainSpec, dataset: str, percentages: Sequence[float], seeds: int, chips: ChipCache | None = None
+) -> tuple[Job, ...]:
     """Return the trainings of a config: one for each share of the labels and seed.
+
+    Args:
+        spec: the config.
+        dataset: name of its set in results.
+        percentages: shares of the labels.
+        seeds: number of trainings of each share.
+        chips: of the set, from which strata are found; keeps what is read for the trainings. None: nothing
+            is kept.
 
     Raises:
         SceneError: the labelled set cannot be read.
@@ -110,12 +120,8 @@ def pangaea_jobs(spec: TrainSpec, dataset: str, percentages: Sequence[float], se
     for role in ("val", "test"):
         if not roles[role]:
             raise UsageError(f"{spec.name}: PANGAEA needs split.{role}, and no sample is assigned to it")
-    bands = [band.name for band in spec.bands]
-    strata = []
-    for place in roles["train"]:
-        chip = read_chip(place, spec.data, bands, spec.trained_on)
-        check_classes(chip, len(spec.classes))
-        strata.append(stratum_of(chip.label, len(spec.classes)))
+    read = (chips or ChipCache.of(spec, limit=0)).read
+    strata = [stratum_of(read(place).label, len(spec.classes)) for place in roles["train"]]
     jobs = []
     for percent in percentages:
         for seed in range(spec.loop.seed, spec.loop.seed + seeds):

@@ -31,7 +31,13 @@ LOG = logging.getLogger(__name__)
 
 
 def run_jobs(
-    jobs: Sequence[Job], folder: Path, progress: Progress, *, frozen: bool, resume: bool = False
+    jobs: Sequence[Job],
+    folder: Path,
+    progress: Progress,
+    *,
+    frozen: bool,
+    resume: bool = False,
+    chips: ChipCache | None = None,
 ) -> Iterator[tuple[ResultRow, ...]]:
     """Train and score each job in turn; yield its results.
 
@@ -43,12 +49,12 @@ def run_jobs(
         progress: receives the number of steps of each training.
         frozen: whether to train as PANGAEA does; else as the config says.
         resume: whether the results of jobs that an earlier run has finished are taken from their folders.
+        chips: of the first job's set, as far as they are read; None: they are read here.
 
     Raises:
         GeosegError: a training fails.
     """
     work: Callable[[Job, Path, Progress, ChipCache], Trained] = train_frozen if frozen else _train
-    chips: ChipCache | None = None
     for number, job in enumerate(jobs, start=1):
         place = folder / job.folder
         told = f"training {number} of {len(jobs)}: {job.folder}"

@@ -16,23 +16,27 @@ CACHE_BYTES = 4 * 2**30
 class ChipCache:
     """The chips of a labelled set with the bands of a config, each read once."""
 
-    def __init__(self, spec: TrainSpec, bands: Sequence[str], optional: Sequence[str] = ()) -> None:
+    def __init__(
+        self, spec: TrainSpec, bands: Sequence[str], optional: Sequence[str] = (), limit: int | None = None
+    ) -> None:
         """Create an empty cache.
 
         Args:
             spec: states the set and the reflectance to train on.
             bands: names of the first channels.
             optional: further bands, behind the others, that need not be observed.
+            limit: greatest size of the chips in bytes, `CACHE_BYTES` by default; 0: only the last one stays.
         """
         self._data, self._atmosphere, self._classes = spec.data, spec.trained_on, len(spec.classes)
         self.bands, self.optional = tuple(bands), tuple(optional)
         self._chips: OrderedDict[SampleWindow, Chip] = OrderedDict()
-        self._bytes = 0
+        self._bytes, self._limit = 0, limit
 
     @classmethod
-    def of(cls, spec: TrainSpec) -> ChipCache:
+    def of(cls, spec: TrainSpec, limit: int | None = None) -> ChipCache:
         """Return an empty cache of all bands that a training reads: of the network, and of a helper."""
-        return cls(spec, [band.name for band in spec.bands], () if spec.helper is None else spec.helper.names)
+        helper = () if spec.helper is None else spec.helper.names
+        return cls(spec, [band.name for band in spec.bands], helper, limit)
 
     def serves(self, spec: TrainSpec) -> bool:
         """Return whether a training on this config reads the same chips."""
@@ -56,7 +60,8 @@ class ChipCache:
             check_classes(chip, self._classes)
             self._bytes += chip.pixels.nbytes + chip.label.nbytes
         self._chips[place] = chip
-        while self._bytes > CACHE_BYTES and len(self._chips) > 1:
+        limit = CACHE_BYTES if self._limit is None else self._limit
+        while self._bytes > limit and len(self._chips) > 1:
             _, old = self._chips.popitem(last=False)
             self._bytes -= old.pixels.nbytes + old.label.nbytes
         return chip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ WRAPPERS = ("network.body.", "network.", "model.", "module.", "body.")
 """Beginnings of names that exporters and wrappers add, the longest first."""
 
 SHOWN = 6
-"""Names of weights that a message lists."""
+"""Names of weights that an error lists."""
 
 LEAST_SHARE = 0.5
 """Least share of the network's weights that a file must supply."""
@@ -74,7 +74,7 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     body = {key: value for key, value in given.items() if not key.startswith("features.")}
     given = {**_without(body, biases.values(), merged), **merged}
     own = network.body.state_dict()
-    counted = [key for key in own if not key.endswith("num_batches_tracked")]
+    counted = [key for key in own if _counts(key)]
     fitting = {key: given[key] for key in counted if key in given and given[key].shape == own[key].shape}
     lacking = [key for key in counted if key not in fitting]
     idle = tuple(key for key in lacking if key not in given and key.rpartition(".")[0] in still)
@@ -94,12 +94,39 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     network.body.load_state_dict({**own, **fitting})
     note(LOG, f"{len(done.loaded)} weights start from {path}")
     if done.missing:
-        note(LOG, f"not in {path.name}, own start: {few_names(done.missing, SHOWN)}")
+        note(LOG, f"not in {path.name}, own start: {whole_parts(done.missing, own)}")
     if done.unused:
-        note(LOG, f"of {path.name} not used: {few_names(done.unused, SHOWN)}")
+        note(LOG, f"of {path.name} not used: {whole_parts(done.unused, given)}")
     if done.idle:
-        note(LOG, f"not in {path.name}, and not run by the network: {few_names(done.idle, SHOWN)}")
+        note(LOG, f"not in {path.name}, and not run by the network: {whole_parts(done.idle, own)}")
     return done
+
+
+def whole_parts(names: Sequence[str], every: Iterable[str]) -> str:
+    """Return names of weights as text: all of them, and where all of a part are listed, the part alone.
+
+    Args:
+        names: of the weights to list.
+        every: names of all weights, of which some are listed.
+    """
+    listed = frozenset(names)
+    mixed = {prefix for name in every if name not in listed and _counts(name) for prefix in _parts(name)}
+    counts: dict[str, int] = {}
+    for name in names:
+        first = next((part for part in _parts(name) if part not in mixed), name)
+        counts[first] = counts.get(first, 0) + 1
+    return ", ".join(part if part in listed else f"{part}.* ({count})" for part, count in counts.items())
+
+
+def _counts(name: str) -> bool:
+    """Return whether a value is a weight, and not the number of batches that a normalisation has seen."""
+    return not name.endswith("num_batches_tracked")
+
+
+def _parts(name: str) -> list[str]:
+    """Return the modules that hold a weight, the outermost first."""
+    steps = name.split(".")
+    return [".".join(steps[:count]) for count in range(1, len(steps))]
 
 
 def _is_weight(name: str) -> bool:

@@ -15,7 +15,7 @@ from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, UsageError
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
-from geoseg.scenes.embeddings import check_not_embedding
+from geoseg.scenes.embeddings import check_not_embedding, check_reads
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ModelSpec
 from geoseg.spec.band_names import by_date
@@ -36,6 +36,8 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
         ModelError: it does not fit a date.
         BandError: a band or layer is missing.
     """
+    for scene in (pair.before, pair.after):
+        check_reads(model.features_of, model.name, scene)
     pair = replace(pair, before=for_model(pair.before, model), after=for_model(pair.after, model))
     if _compares(model):
         return _direct(spec, model, pair)

@@ -9,7 +9,7 @@ from geoseg.bundles.find import list_models
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.messages import held
 from geoseg.scenes import Scene
-from geoseg.scenes.embeddings import check_not_embedding
+from geoseg.scenes.embeddings import check_not_embedding, check_reads
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.spec import FloodSpec, ModelSpec, Units
 from geoseg.spec.band_names import plain_name
@@ -61,6 +61,8 @@ def check_scenes(spec: FloodSpec, model: ModelSpec | None, scene: Scene, before:
     names = {"green"} if model is None else {plain_name(band.name) for band in model.bands}
     for item in (scene, *before):
         check_not_embedding(item, names, "a water method" if model is None else f"the network {model.name}")
+        if model is not None:
+            check_reads(model.features_of, model.name, item)
     if model is not None:
         # Layers may be computed from others, so that a band is missing only where none is given.
         if not spec.layer:

@@ -70,7 +70,7 @@ class FeatureMap(nn.Module):
 
 
 def export_encoder(request: EncoderRequest, path: Path, centre: float = 0.0) -> tuple[int, int]:
-    """Write the ONNX graph of an encoder for tiles of `request.size`, a square; any number of tiles a call.
+    """Write the ONNX graph of an encoder for tiles of `request.size`; any number of tiles a call.
 
     Random weights have one seed, so that an encoder without weights is always the same.
 

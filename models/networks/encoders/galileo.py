@@ -196,8 +196,9 @@ class Galileo(Encoder):
 
     def is_unused(self, key: str) -> bool:
         """Return whether a key belongs to a group of bands that is left out."""
-        parts = key.split(".")
-        return parts[0] == "space_time_embed" and parts[1] in GROUPS and parts[1] not in self.groups
+        first, _, rest = key.partition(".")
+        group, _, weight = rest.partition(".")
+        return first == "space_time_embed" and group in GROUPS and group not in self.groups and bool(weight)
 
     def fix_size(self, height: int, width: int) -> None:
         """Store the positions of an image of one size and kernels of the patch size."""

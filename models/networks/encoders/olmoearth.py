@@ -161,9 +161,10 @@ class OlmoEarth(Encoder):
     def is_unused(self, key: str) -> bool:
         """Return whether a key belongs to a kind of sensor, or a group of bands, that is left out."""
         parts = key.split(".")
-        if parts[:2] == ["patch_embeddings", "per_modality_embeddings"]:
+        if parts[:2] == ["patch_embeddings", "per_modality_embeddings"] and len(parts) > 4:
             return parts[3] not in {f"{kind}__{number}" for kind, number in self.groups}
-        return parts[1:2] == ["per_modality_channel_embeddings"] and parts[2] not in self.kinds
+        known = parts[1:2] == ["per_modality_channel_embeddings"] and len(parts) > 2
+        return known and parts[2] not in self.kinds
 
     def fix_size(self, height: int, width: int) -> None:
         """Store the positions, and the matrices of resizing, of images of one size."""

@@ -149,9 +149,9 @@ class TerraMind(PlainTransformer):
     def is_unused(self, key: str) -> bool:
         """Return whether a key is of another modality, a computed table, or the zero bias of a norm."""
         part = key.split(".")
-        if part[0] == "encoder_embeddings":
+        if part[0] == "encoder_embeddings" and len(part) > 2:
             return part[1] != self.modality or part[-1] == "pos_emb"
-        return part[-1] == "bias" and part[-2] in {"norm1", "norm2", "encoder_norm"}
+        return part[-1] == "bias" and part[-2:-1] in (["norm1"], ["norm2"], ["encoder_norm"])
 
     def finish(self, tokens: Tensor) -> Tensor:
         """Return the tokens of the last block after the norm."""

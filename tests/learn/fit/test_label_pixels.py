@@ -12,7 +12,7 @@ from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
-from geoseg.learn.fit.label_pixels import MOST_PIXELS, pixels_of
+from geoseg.learn.fit.label_pixels import MOST_PIXELS, contradicted, pixels_of
 from geoseg.learn.fit.labels import LabelFile
 
 GRID = Grid(crs=CRS.from_epsg(32633), transform=Affine(10, 0, 5e5, 0, -10, 4.6e6), height=100, width=200)
@@ -66,3 +66,19 @@ def test_the_crs_of_labels_and_scene_are_both_known_or_both_unknown() -> None:
     plain = Grid(crs=None, transform=Affine(1, 0, 0, 0, 1, 0), height=10, width=10)
     found = pixels_of([labels(shapely.Point(3.5, 7.5), crs=None)], plain, "scene", 0)
     assert (found.rows.tolist(), found.cols.tolist()) == ([7], [3])
+
+
+def test_polygons_of_two_classes_contradict_each_other_where_they_overlap() -> None:
+    """Also where the samples of their pixels have none in common, and in files of other CRS."""
+    left, right = shapely.box(5e5, 4.599e6, 5.012e5, 4.6e6), shapely.box(5.008e5, 4.599e6, 5.02e5, 4.6e6)
+    move = Transformer.from_crs(32633, 4326, always_xy=True).transform
+    point, beyond = shapely.Point(5e5 + 1005, 4.6e6 - 55), shapely.Point(5.5e5, 4.6e6)
+    geographic = shapely.transform(right, lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1])))
+    files = [labels(left, point, beyond), labels(geographic, crs=4326)]
+    found = pixels_of(files, GRID, "scene", 0)
+    for classes, both in (([0, 1, 0, 1], True), ([0, 0, 0, 0], False), ([0, 0, 0, 1], True)):
+        twice = contradicted(files, GRID, found, np.array(classes))
+        overlap = (found.cols >= 80) & (found.cols < 120)
+        assert twice.tolist() == (overlap & both).tolist()
+    assert overlap.sum() > 20
+    assert not contradicted(files[:1], GRID, pixels_of(files[:1], GRID, "scene", 0), np.zeros(3, int)).any()

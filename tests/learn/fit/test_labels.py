@@ -86,7 +86,7 @@ def test_labels_that_cannot_be_used_are_an_error(
 
 
 def test_labels_without_a_class_are_left_out_with_a_warning(tmp_path: Path, messages: Messages) -> None:
-    features = [feature(HERE, **{"class": name}) for name in ("water", None, "", "forest")]
+    features = [feature(HERE, **{"class": name}) for name in ("water", None, "", "forest", "NULL")]
     found = read_labels(write_labels(tmp_path / "labels.geojson", features))
     assert found.names == ("water", "forest")
     assert messages.codes == ["labels-left-out"]

@@ -17,9 +17,11 @@ from geoseg.bundles.encoder_files import stored_weights  # noqa: E402
 from geoseg.learn.protocols.finished_jobs import FILE, read_finished, stamp_of  # noqa: E402
 from geoseg.learn.protocols.flood_regions import flood_region_jobs  # noqa: E402
 from geoseg.learn.protocols.jobs import Job  # noqa: E402
+from geoseg.learn.protocols.pangaea import pangaea_jobs, read_pangaea_config  # noqa: E402
 from geoseg.learn.protocols.run_jobs import run_jobs  # noqa: E402
 from geoseg.learn.samples.chips import read_chip  # noqa: E402
 from geoseg.learn.train import chip_cache  # noqa: E402
+from geoseg.learn.train.chip_cache import ChipCache  # noqa: E402
 from geoseg.learn.train.config import read_config  # noqa: E402
 from geoseg.run_record import no_progress  # noqa: E402
 from tests.simulated import CONFIG, write_set  # noqa: E402
@@ -40,9 +42,9 @@ def planned(config: Path, **changes: object) -> tuple[Job, ...]:
     return flood_region_jobs(spec, "lakes", (), 1)
 
 
-def test_a_run_continues_behind_what_is_finished(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The windows that are read from files."""
     read: list[object] = []
 
     def counted(place, *further):  # type: ignore[no-untyped-def]
@@ -50,6 +52,12 @@ def test_a_run_continues_behind_what_is_finished(
         return read_chip(place, *further)
 
     monkeypatch.setattr(chip_cache, "read_chip", counted)
+    return read
+
+
+def test_a_run_continues_behind_what_is_finished(
+    config: Path, tmp_path: Path, read: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
     jobs, out = planned(config), tmp_path / "out"
     assert len(jobs) > 1
     (first,) = islice(run_jobs(jobs, out, no_progress, frozen=False), 1)
@@ -66,6 +74,20 @@ def test_a_run_continues_behind_what_is_finished(
     read.clear()
     tuple(run_jobs(jobs, tmp_path / "other", no_progress, frozen=False))
     assert len(read) == len(set(read)), "each window is read once for all trainings of a set"
+
+
+@pytest.mark.filterwarnings("ignore:.*do not have many workers:UserWarning")
+def test_strata_and_trainings_of_two_encoders_read_each_window_once(
+    config: Path, tmp_path: Path, read: list[object]
+) -> None:
+    changes = {"loop.epochs": 1, "loop.crop": 32, "network.decoder_channels": [8]}
+    first = read_pangaea_config(str(config), None, changes)
+    second = first.model_copy(update={"name": "other"})
+    chips = ChipCache.of(first)
+    jobs = [job for spec in (first, second) for job in pangaea_jobs(spec, "lakes", (50,), 1, chips)]
+    assert len(read) == 2, "the training part, for both"
+    tuple(run_jobs(jobs, tmp_path / "out", no_progress, frozen=True, chips=chips))
+    assert len(read) == len(set(read)) == 4
 
 
 def test_results_of_other_settings_or_data_are_not_taken(config: Path, tmp_path: Path) -> None:

@@ -227,6 +227,7 @@ def test_classes_are_found_by_name() -> None:
         find_dataset("no_such_module.Chips")
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of affine, by way of TorchGeo
 def test_a_data_set_of_torchgeo_is_imported(tmp_path: Path) -> None:
     datasets = pytest.importorskip("torchgeo.datasets", reason="the extra `torchgeo` is not installed")
     for folder, value in (("images", 100), ("labels", 1)):

@@ -19,7 +19,7 @@ from geoseg.bundles.find import find_model  # noqa: E402
 from geoseg.errors import ModelError  # noqa: E402
 from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: E402
 from geoseg.learn.train.config import read_config  # noqa: E402
-from geoseg.learn.train.transfer import start_from  # noqa: E402
+from geoseg.learn.train.transfer import start_from, whole_parts  # noqa: E402
 from geoseg.spec import NetworkSpec  # noqa: E402
 from tests.messages import Messages  # noqa: E402
 
@@ -66,11 +66,39 @@ def test_another_head_keeps_its_start_and_is_listed(tmp_path: Path, messages: Me
     done = start_from(target, str(path), torch.randn(1, 4, 64, 64))
     assert set(done.missing) == {"segmentation_head.0.weight", "segmentation_head.0.bias"}
     assert torch.equal(target.body.segmentation_head[0].weight, head)
-    assert any("own start: segmentation_head.0" in text for text in messages.notes)
+    assert any(text.endswith("own start: segmentation_head.* (2)") for text in messages.notes)
     image = torch.randn(1, 4, 64, 64)
     with torch.no_grad():
         features = [network.body.encoder(image)[-1] for network in (source, target)]
     torch.testing.assert_close(features[0], features[1], atol=1e-4, rtol=1e-4)
+
+
+def test_every_weight_that_is_not_loaded_is_listed(tmp_path: Path, messages: Messages) -> None:
+    """A network of wider decoder: more weights are not loaded than a short message would name."""
+    path = tmp_path / "source.onnx"
+    to_onnx(Scoring(made()).eval(), 4, path)
+    wide = SMALL.model_copy(update={"decoder_channels": (32, 16, 8)})
+    done = start_from(made(wide), str(path), torch.randn(1, 4, 64, 64))
+    (text,) = (text for text in messages.notes if "own start" in text)
+    named = text.partition("own start: ")[2].split(", ")
+    assert len(done.missing) > 10
+    parts = {name.partition(".* (")[0] for name in named}
+    assert all(any(f"{key}.".startswith(f"{part}.") for part in parts) for key in done.missing)
+    assert not any(f"{key}.".startswith(f"{part}.") for part in parts for key in done.loaded)
+
+
+def test_whole_parts_of_a_network_are_named_once() -> None:
+    every = [
+        "a.0.weight",
+        "a.0.bias",
+        "a.1.weight",
+        "b.weight",
+        "b.bias",
+        "b.num_batches_tracked",
+        "c.weight",
+    ]
+    assert whole_parts(["a.0.weight", "a.0.bias", "b.weight", "b.bias"], every) == "a.0.* (2), b.* (2)"
+    assert whole_parts(["a.0.bias", "c.weight"], every) == "a.0.bias, c.* (1)"
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:

@@ -9,11 +9,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+from geoseg.models.networks import segmentation  # noqa: E402
 from geoseg.models.networks.encoder_network import EncoderNetwork, dates_of_bands, learning_rates  # noqa: E402
+from geoseg.models.networks.encoders import build_encoder  # noqa: E402
+from geoseg.models.networks.encoders.build_encoder import FAMILIES  # noqa: E402
+from geoseg.models.networks.lora import merge_lora  # noqa: E402
 from geoseg.models.networks.segmentation import Segmenter, build  # noqa: E402
 
 from geoseg.errors import UsageError  # noqa: E402
 from geoseg.spec import NetworkSpec  # noqa: E402
+from tests.models.networks.encoders.small_encoders import CASES, use_small_encoders  # noqa: E402
 
 BANDS = ("blue", "green", "red", "nir")
 TWO = (*BANDS, *(f"t2:{band}" for band in BANDS))
@@ -113,6 +118,94 @@ def test_only_what_is_asked_for_is_trained(train: str, trained: set[str]) -> Non
         assert all(any(part in key for part in trained) for key in moved), moved
     assert all(any(part in key for key in moved) for part in trained)
     assert not {"pos_embed", "month_embed.weight"} & moved
+
+
+def of_family(
+    family: str, monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> tuple[Segmenter, EncoderNetwork, Any]:
+    """A narrow encoder of a family with a linear decoder, and images that it reads."""
+    depth = use_small_encoders(monkeypatch)["clay-1.5"].depth
+    monkeypatch.setattr(segmentation, "encoders", vars(build_encoder)["encoders"])
+    case = CASES[family]
+    prefixes = ["", *(f"t{date}:" for date in range(2, case.dates + 1))]
+    bands = tuple(f"{prefix}{band}" for prefix in prefixes for band in case.bands)
+    network, body = made(bands, size=case.side, encoder=case.name, patch=case.patch, **options)
+    assert family == "timm" or len(body.encoder.stages()) == depth
+    images = torch.randn(2, len(bands) + body.encoder.facts, case.side, case.side)
+    images[:, len(bands) :] = 3
+    return network, body, images
+
+
+@pytest.mark.parametrize("train", ["frozen", "last-1", "lora", "full"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_trains_what_is_asked_for(
+    family: str, train: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, body, images = of_family(family, monkeypatch, train=train, lora_rank=2)
+    before = weights_of(body)
+    optimiser = torch.optim.AdamW(learning_rates(body, 1e-2, 1.0))
+    network.train()
+    for _ in range(2):
+        optimiser.zero_grad()
+        network(images).square().mean().backward()
+        optimiser.step()
+    after = weights_of(body)
+    moved = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    last = {
+        key
+        for key in moved
+        if any(f".{len(body.encoder.stages()) - 1}." in f".{part}" for part in (key, f".{key}"))
+    }
+    if train == "frozen":
+        assert not moved
+    elif train == "last-1":
+        assert moved
+        assert moved == last
+    elif train == "lora":
+        assert moved
+        assert all(key.endswith((".up", ".down")) for key in moved)
+        assert {key.rpartition(".")[0] for key in moved} == {
+            key.rpartition(".")[0] for key in after if key.endswith(".up")
+        }
+    else:
+        held = {name for name, weight in body.encoder.named_parameters() if not weight.requires_grad}
+        assert {name for name, _ in body.encoder.named_parameters()} - held <= moved
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_merged_corrections_of_each_family_equal_unmerged_ones(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, body, images = of_family(family, monkeypatch, train="lora", lora_rank=2)
+    network.eval()
+    with torch.no_grad():
+        plain = network(images)
+        for name, weight in body.encoder.named_parameters():
+            if name.endswith(".up"):
+                weight.normal_(0, 0.1)
+        corrected = network(images)
+        assert not torch.allclose(plain, corrected, atol=1e-4)
+        merge_lora(body.encoder)
+        scale = float(corrected.abs().max())
+        torch.testing.assert_close(network(images) / scale, corrected / scale, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("family", ["galileo", "olmoearth", "prithvi"])
+def test_each_plane_of_metadata_is_read_at_one_pixel(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, body, images = of_family(family, monkeypatch)
+    assert body.encoder.facts > 1
+    if family == "prithvi":
+        body.encoder.temporal_embed_enc.scale.data.fill_(1.0)
+        body.encoder.location_embed_enc.scale.data.fill_(1.0)
+    network.eval()
+    with torch.no_grad():
+        scores = network(images)
+        for plane in range(images.shape[1] - body.encoder.facts, images.shape[1]):
+            changed = images.clone()
+            changed[:, plane, 1:] = changed[:, plane, :, 1:] = 9
+            assert torch.equal(network(changed), scores), plane
+            changed[:, plane, 0, 0] = 9
+            assert not torch.allclose(network(changed), scores, atol=1e-7), plane
 
 
 def test_lower_blocks_learn_slower() -> None:

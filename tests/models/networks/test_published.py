@@ -6,6 +6,7 @@ The golden file: bench/published_oracles.py.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -102,17 +103,26 @@ def test_names_of_older_versions_are_read(tmp_path: Path, old: str, new: str) ->
 
 @pytest.mark.parametrize("name", CHANNELS)
 def test_every_weight_is_needed_and_known(tmp_path: Path, name: str) -> None:
-    head = {FLOOD: "model.head.head.2.bias", BURNS: "model.head.head.2.bias"}.get(
-        name, "decode_head.conv_seg.bias"
-    )
-    for given, said in (
-        ({head: None}, f"missing: {head}"),
-        ({f"{head}es": torch.zeros(1)}, f"unknown: {head}es"),
-        ({head: torch.zeros(4)}, rf"of another shape: {head} \(4,\), not \(3,\)"),
-    ):
-        path, spec = saved(tmp_path, name, **given)
-        with pytest.raises(ModelError, match=f"network of {name}: {said}"):
-            load_published(build_published(spec), path, spec)
+    """One key of each part of encoder, neck, decoder and head, five at a time."""
+    path, spec = saved(tmp_path, name)
+    network = build_published(spec)
+    whole = torch.load(path, weights_only=False)["state_dict"]
+    own = {official(key, spec.layout) for key in network.state_dict()}
+    parts = sorted({re.sub(r"\.\d+\.", ".0.", key): key for key in own}.values())
+    assert any(key.startswith(("model.decoder", "decode_head.convs", "neck")) for key in parts)
+    for first in range(0, len(parts), 5):
+        keys = parts[first : first + 5]
+        kept = {key: value for key, value in whole.items() if key not in keys}
+        renamed = {f"{key}es": whole[key] for key in keys}
+        shapes = [f"{key} (4,), not {tuple(whole[key].shape)}" for key in keys]
+        for given, said in (
+            ({}, f"missing: {', '.join(keys)}"),
+            (renamed, f"missing: {', '.join(keys)}; unknown: {', '.join(renamed)}"),
+            (dict.fromkeys(keys, torch.zeros(4)), f"of another shape: {', '.join(shapes)}"),
+        ):
+            torch.save({"state_dict": {**kept, **given}}, path)
+            with pytest.raises(ModelError, match=re.escape(f"network of {name}: {said}")):
+                load_published(network, path, spec)
 
 
 def test_another_file_than_the_described_one_is_refused(tmp_path: Path) -> None:

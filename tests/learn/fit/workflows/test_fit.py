@@ -15,7 +15,7 @@ import rasterio
 pytest.importorskip("onnx")
 pytest.importorskip("threadpoolctl")
 from geoseg.bundles.find import check_bundle, find_model
-from geoseg.errors import GeosegError, OutputError, SceneError, UsageError
+from geoseg.errors import GeosegError, ModelError, OutputError, SceneError, UsageError
 from geoseg.learn.fit.fit_run import fit_network
 from geoseg.learn.fit.report import FitReport
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec, SegmentSpec
@@ -148,12 +148,14 @@ def test_bands_that_not_all_scenes_have_are_not_used(tmp_path: Path, messages: M
     assert any("not all scenes have are not used: blue, red, swir22" in note for note in messages.notes)
 
 
-def test_polygons_are_labels_too(tmp_path: Path) -> None:
-    def box(row: int, col: int, name: str) -> dict[str, Any]:
-        corners = [(row, col), (row, col + 12), (row + 12, col + 12), (row + 12, col), (row, col)]
-        ring = [position(r, c) for r, c in corners]
-        return feature({"type": "Polygon", "coordinates": [ring]}, **{"class": name})
+def box(row: int, col: int, name: str) -> dict[str, Any]:
+    """A label of 12 x 12 pixels."""
+    corners = [(row, col), (row, col + 12), (row + 12, col + 12), (row + 12, col), (row, col)]
+    ring = [position(r, c) for r, c in corners]
+    return feature({"type": "Polygon", "coordinates": [ring]}, **{"class": name})
 
+
+def test_polygons_are_labels_too(tmp_path: Path) -> None:
     boxes = [(80, 30, "water"), (110, 60, "water"), (20, 140, "forest"), (150, 150, "forest")]
     boxes += [(10, 20, "open"), (160, 100, "open"), (-6, 60, "open")]  # the last one leaves the scene
     write_labels(tmp_path / "labels.geojson", [box(*item) for item in boxes])
@@ -216,12 +218,33 @@ def near(name: str) -> list[dict[str, Any]]:
             r"fewer than two places of water \(1\)",
         ),
         (lambda: points(column="ground"), {"class_column": "soil"}, SceneError, "column 'soil' is missing"),
+        (
+            lambda: [
+                box(80, 30, "water"),
+                box(80, 30, "forest"),
+                box(20, 140, "water"),
+                box(20, 140, "forest"),
+            ],
+            {},
+            SceneError,
+            r"no label lies on an observed pixel \(4 on pixels that .* have two classes\)",
+        ),
         (points, {"features": "texture"}, UsageError, "`--features texture`: there are bands, indices"),
         (points, {"features": "embedding"}, UsageError, "an embedding needs `--encoder`"),
         (points, {"encoder": "no-such"}, UsageError, "there is no encoder no-such"),
         (points, {"weights": "none"}, UsageError, "add `--encoder NAME`"),
     ],
-    ids=["one-class", "outside", "one-place", "no-column", "no-features", "no-encoder", "encoder", "weights"],
+    ids=[
+        "one-class",
+        "outside",
+        "one-place",
+        "no-column",
+        "overlapping",
+        "no-features",
+        "no-encoder",
+        "encoder",
+        "weights",
+    ],
 )
 def test_what_cannot_be_fitted_is_an_error_and_writes_nothing(
     labels: Callable[[], list[dict[str, Any]]],
@@ -290,6 +313,54 @@ def test_an_existing_bundle_is_kept(tmp_path: Path) -> None:
         fit_network(spec)
     with pytest.raises(UsageError, match="is the name of the model"):
         fit_network(spec.model_copy(update={"output": tmp_path / "1"}))
+
+
+def write_tessera(path: Path, version: str) -> Path:
+    """Two axes of 128 tell the classes apart."""
+    ground, rng = cover(), np.random.default_rng(2)
+    values = rng.normal(0, 0.1, (128, SIDE, SIDE)).astype(np.float32)
+    values[0] += ground == "water"
+    values[1] += ground == "forest"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=SIDE, height=SIDE, count=128, dtype="float32", nodata=np.nan,
+        crs="EPSG:32633", transform=rasterio.Affine(PIXEL, 0, EAST, 0, -PIXEL, 4_600_000),
+    ) as file:  # fmt: skip
+        file.write(values)
+        file.descriptions = tuple(f"Tessera_Band_{axis}" for axis in range(128))
+        file.update_tags(**({"TESSERA_DATASET_VERSION": version} if version else {}))
+    return path
+
+
+def test_a_network_of_embeddings_maps_those_of_its_model_alone(tmp_path: Path) -> None:
+    first, other = (write_tessera(tmp_path / f"{name}.tif", name) for name in ("v1", "v2"))
+    write_labels(tmp_path / "labels.geojson", points(12))
+    with pytest.raises(SceneError, match=r"tessera_dataset_version of v1 is v1, and of v2 v2"):
+        fit(tmp_path, [first, other], sensor=None)
+    fit(tmp_path, [first], sensor=None)
+    model = find_model(str(tmp_path / "cover"))
+    assert model.features_of == {"tessera_dataset_version": "v1", "tessera_dataset_variant": ""}
+    request = SegmentSpec(
+        scene=SceneSpec(paths=(str(first),)),
+        run=RunSpec(output=tmp_path / "map.gpkg"),
+        model=str(tmp_path / "cover"),
+    )
+    map_segments(request)
+    for name in ("v2", "unstated"):
+        scene = write_tessera(tmp_path / f"{name}.tif", name if name == "v2" else "")
+        run = RunSpec(output=tmp_path / f"{name}.gpkg")
+        wrong = request.model_copy(update={"scene": SceneSpec(paths=(str(scene),)), "run": run})
+        with pytest.raises(
+            SceneError, match=r"tessera_dataset_version of cover is v1.*fit to labels on this one"
+        ):
+            map_segments(wrong)
+        assert not run.output.exists()
+
+
+def test_an_encoder_of_another_unit_is_refused_before_it_is_exported(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "aerial.tif", bands=("red", "green", "blue", "nir"), dtype="uint8")
+    write_labels(tmp_path / "labels.geojson", points())
+    with pytest.raises(ModelError, match="reads reflectance, and the scenes have dn of naip: fit without"):
+        fit(tmp_path, [scene], sensor="naip", encoder="galileo-nano", weights="none")
 
 
 @pytest.mark.parametrize("weights", [pytest.param("none", marks=pytest.mark.slow), "published"])

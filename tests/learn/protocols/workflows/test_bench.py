@@ -163,6 +163,23 @@ def test_what_is_wrong_is_said_before_any_training(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "warned"),
+    [
+        (("pangaea",), "trained with 1 seed:"),
+        (("pangaea", "--seeds", "5"), ""),
+        (("flood-regions", "--images", "1", "--seeds", "4"), "trained with 4 seeds"),
+        (("flood-regions", "--images", "1"), ""),
+        (("flood-regions", "--images", "0", "--seeds", "1"), ""),  # regions left out have one training each
+    ],
+)
+def test_few_seeds_warn(config: Path, tmp_path: Path, arguments: tuple[str, ...], warned: str) -> None:
+    done = geoseg("bench", "run", config, "-o", tmp_path / "out", "--dry-run", "--protocol", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert warned in done.stderr
+    assert bool(warned) == ("--seeds 5" in done.stderr)
+
+
 def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "made.csv").write_text("a,b\n1,2\n")
     done = geoseg("bench", "report", tmp_path / "made.csv")

@@ -15,6 +15,8 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from pydantic import ValidationError
 
+from geoseg.errors import UsageError
+from geoseg.learn.train.config import read_config
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.spec.presets import encoders
 from tests.learn.train.conftest import geoseg
@@ -189,6 +191,19 @@ def write_dated(root: Path) -> None:
                 file.write(planes)
                 if name == "image":
                     file.descriptions = SIX
+
+
+@pytest.mark.parametrize("name", ["water-encoder", "burn-scars"])
+@pytest.mark.parametrize(
+    "encoder", ["prithvi-eo-2.0-600m", "clay-1", "galileo-nano", "terramind-1.0-tiny", "olmoearth-1-nano"]
+)
+def test_installed_configs_fit_any_encoder_of_reflectance(name: str, encoder: str, tmp_path: Path) -> None:
+    spec, known = read_config(name, tmp_path, {"network.encoder": encoder}), encoders()[encoder]
+    assert spec.scale == 10_000
+    assert spec.loop.crop == spec.tile
+    assert spec.tile % known.patch == 0
+    with pytest.raises(UsageError, match=r"was trained on .* as dn"):
+        read_config(name, tmp_path, {"network.encoder": "dofa-1-base"})
 
 
 def test_a_config_takes_normalisation_and_tile_of_its_encoder() -> None:
