@@ -234,7 +234,8 @@ def test_what_is_no_file_is_never_replaced(
     if kind == "pipe":
         os.mkfifo(place)
     elif kind == "socket":
-        socket.socket(socket.AF_UNIX).bind(str(place))
+        with socket.socket(socket.AF_UNIX) as open_socket:
+            open_socket.bind(str(place))
     else:
         try:
             os.mknod(place, 0o600 | stat.S_IFCHR, os.makedev(1, 3))

@@ -26,7 +26,8 @@ def _socket(path: Path) -> None:
     before = os.getcwd()
     os.chdir(_cleared(path).parent)
     try:
-        socket.socket(socket.AF_UNIX).bind(path.name[:100])
+        with socket.socket(socket.AF_UNIX) as open_socket:
+            open_socket.bind(path.name[:100])
         if path.name[:100] != path.name:
             os.rename(path.name[:100], path.name)
     finally:

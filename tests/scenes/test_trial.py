@@ -76,7 +76,8 @@ def test_groups_nested_too_deeply_are_refused(tmp_path: Path) -> None:
         group: h5py.Group = file
         for _ in range(200):
             group = group.create_group("g")
-        group.create_dataset("green", data=np.zeros((4, 4), np.uint16))
+        for name in ("green", "nir"):
+            group.create_dataset(name, data=np.zeros((60, 60), np.uint16))
     with pytest.raises(SceneReadError, match=r"deep\.h5: its groups are nested deeper than 64"):
         try_file(str(path))
 
