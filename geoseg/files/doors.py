@@ -108,9 +108,10 @@ def _door(
     translate: Callable[[str], GeosegError], passing: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
     """Raise `translate(cause)` for an exception that is neither geoseg's own nor of a missing package."""
+    unchanged: tuple[type[Exception], ...] = (GeosegError, ImportError, *passing)
     try:
         yield
-    except (GeosegError, ImportError, *passing):
+    except unchanged:
         raise
     except Exception as error:
         raise translate(cause(error)) from error
