@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from geoseg.files.network import plain
 from geoseg.files.web import read_web, with_private
 from geoseg.messages import note
 
-from .hub_files import check_online, credentials, endpoint
+from .hub_files import check_online, credentials, endpoint, local_folder
 from .pull import fetch_weights
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ LOG = logging.getLogger(__name__)
 
 PREFIX = "hf:"
 CONFIGS = ("config.json", "preprocessor_config.json")
+MOST_FILES = 10_000
+"""Files of a copy that are looked at."""
 MOST_TEXT = 2**20
 """Most bytes of a config."""
 
@@ -75,7 +78,7 @@ class HubNetwork:
 
 @contextmanager
 def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
-    """Yield a network of the hub in a folder that exists within the context.
+    """Yield a network of the hub: of a copy on this machine, else in a folder that exists within the context.
 
     Args:
         name: `hf:ORG/NAME`, or `hf:ORG/NAME/FILE.onnx`.
@@ -86,11 +89,15 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
         ModelError: the repository has no network, or no SHA-256 of it.
         FetchError: the hub does not answer, or geoseg is offline.
     """
-    check_online(name)
     parts = name.removeprefix(PREFIX).split("/")
     if len(parts) < 2 or not all(map(is_plain, parts)):
         raise UsageError(f"{name}: is not hf:ORG/NAME or hf:ORG/NAME/FILE.onnx")
     repository, wanted = "/".join(parts[:2]), "/".join(parts[2:])
+    copies = local_folder(repository)
+    if copies is not None:
+        yield _copied(repository, wanted, copies)
+        return
+    check_online(name)
     listed = _repository(repository)
     files = {item.rfilename: item.lfs for item in listed.siblings}
     chosen = _choose(repository, list(files), wanted)
@@ -128,6 +135,20 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
             facts=Facts(origin=f"{PREFIX}{repository}", licence=_licence(listed)),
             address=f"{PREFIX}{repository}/{chosen}, commit {listed.sha}",
         )
+
+
+def _copied(repository: str, wanted: str, folder: Path) -> HubNetwork:
+    """Return a network of a folder that is a copy of a repository."""
+    files = [path.relative_to(folder).as_posix() for path in islice(folder.rglob("*"), MOST_FILES)]
+    chosen = folder / _choose(repository, [file for file in files if (folder / file).is_file()], wanted)
+    places = [next((at for at in (chosen.parent, folder) if (at / name).is_file()), None) for name in CONFIGS]
+    note(LOG, f"{PREFIX}{repository}: used from {folder}")
+    return HubNetwork(
+        weights=chosen,
+        configs=tuple(at / name for at, name in zip(places, CONFIGS, strict=True) if at is not None),
+        facts=Facts(origin=f"{PREFIX}{repository}", licence=None),
+        address=f"{PREFIX}{repository}/{chosen.relative_to(folder).as_posix()}, copy in {folder}",
+    )
 
 
 def _choose(repository: str, files: list[str], wanted: str) -> str:

@@ -78,19 +78,46 @@ def credentials(address: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def is_cut_off() -> bool:
+    """Return whether geoseg or the hub's libraries are offline."""
+    return is_offline() or os.environ.get("HF_HUB_OFFLINE", "").strip().lower() in {"1", "on", "yes", "true"}
+
+
 def check_online(name: str) -> None:
     """Check that the hub may be asked.
 
     Raises:
         FetchError: geoseg or the hub's libraries are offline.
     """
-    off = os.environ.get("HF_HUB_OFFLINE", "").strip().lower() in {"1", "on", "yes", "true"}
-    if is_offline() or off:
+    if is_cut_off():
         why = f"`--offline` or {OFFLINE}=1" if is_offline() else "HF_HUB_OFFLINE=1"
         raise FetchError(
             f"{name}: not downloaded, because {why} is set; it is neither in the folder {MIRROR} nor in the "
             "cache of huggingface_hub: give the file by `--weights FILE`"
         )
+
+
+def local_folder(repository: str) -> Path | None:
+    """Return the copy of a repository on this machine: in the mirror's folder; offline, also in the cache."""
+    mirror = _mirror()
+    if mirror is not None and (mirror / repository).is_dir():
+        return mirror / repository
+    if not is_cut_off():
+        return None
+    folder = _cache() / f"models--{repository.replace('/', '--')}"
+    try:
+        found = folder / "snapshots" / (folder / "refs" / "main").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return found if found.is_dir() else None
+
+
+def _mirror() -> Path | None:
+    """Return the folder of copies; None: there is none."""
+    folder = os.environ.get(MIRROR)
+    if folder and not Path(folder).is_dir():
+        note(LOG, f"{MIRROR} names {folder}, which is no folder")
+    return Path(folder) if folder else None
 
 
 def local_copy(url: str, sha256: str) -> Path | None:
@@ -104,10 +131,8 @@ def local_copy(url: str, sha256: str) -> Path | None:
         ModelError: the file in the mirror's folder has another SHA-256.
     """
     repository, file = repository_of(url)
-    folder = os.environ.get(MIRROR)
-    if folder and not Path(folder).is_dir():
-        note(LOG, f"{MIRROR} names {folder}, which is no folder")
-    mirrored = None if not folder else Path(folder) / repository / file
+    folder = _mirror()
+    mirrored = None if folder is None else folder / repository / file
     if mirrored is not None and mirrored.is_file():
         if sha256 and (found := file_sha256(mirrored)) != sha256:
             raise ModelError(
@@ -122,13 +147,17 @@ def local_copy(url: str, sha256: str) -> Path | None:
     return None
 
 
-def _cached(repository: str, file: str, sha256: str) -> Iterator[Path]:
-    """Yield where huggingface_hub has stored a file: on branch main; if its hash is known, in any commit."""
+def _cache() -> Path:
+    """Return the folder where huggingface_hub keeps files."""
     home = os.environ.get("HF_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
     )
-    own = os.environ.get("HF_HUB_CACHE") or Path(home) / "hub"
-    folder = Path(own) / f"models--{repository.replace('/', '--')}"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+
+
+def _cached(repository: str, file: str, sha256: str) -> Iterator[Path]:
+    """Yield where huggingface_hub has stored a file: on branch main; if its hash is known, in any commit."""
+    folder = _cache() / f"models--{repository.replace('/', '--')}"
     snapshots = folder / "snapshots"
     try:
         main = (folder / "refs" / "main").read_text(encoding="ascii").strip()

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import rasterio
 from pydantic import JsonValue
 
+from geoseg.engine.plan import LATER_MIB
 from geoseg.engine.preview import Preview
 from geoseg.engine.scoring import job_of, score
 from geoseg.errors import ModelError, RuntimeMissingError
@@ -21,7 +22,9 @@ from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.grid import Grid, Window
 from geoseg.messages import note, prefixed, warn
 from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.polygons.limits import LEAST_MIB
 from geoseg.run_record import Progress
+from geoseg.runtimes.memory import check_peak, hold
 from geoseg.scenes import Scene
 from geoseg.scenes.dark_object_scene import level_of
 from geoseg.scenes.mirrored import Mirrored
@@ -231,8 +234,9 @@ def _block(ratio: float) -> int:
 
 def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Progress) -> None:
     """Map a scene by a network in tiles, and write its classes."""
-    from geoseg.engine.network_on_scene import network_recipe  # noqa: PLC0415 - only with a mask
+    from geoseg.engine.network_on_scene import network_mib, network_recipe  # noqa: PLC0415 - only with a mask
 
+    hold(run.max_memory, network_mib(model) + LATER_MIB + LEAST_MIB, view.name)
     with prefixed("clouds: "):
         recipe = network_recipe(model, view, Mirrored(view), _run_of(run), fitted=False)
 
@@ -254,6 +258,7 @@ def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Pr
         with file:
 
             def write(strip: Strip) -> None:
+                check_peak(run.max_memory, view.name)
                 height, width = strip.classes.shape
                 with scratching(path.parent):
                     file.write(strip.classes, 1, window=rasterio.windows.Window(0, strip.row, width, height))

@@ -66,8 +66,8 @@ def share_out(spec: BatchSpec, scenes: int) -> Share:
         warn(
             LOG,
             "memory-limit",
-            f"`--max-memory {spec.max_memory}` is less than one worker and the batch itself need; they "
-            f"take about {LEAST_WORKER_MIB + PARENT_MIB} MiB",
+            f"`--max-memory {spec.max_memory}` leaves {memory} MiB for a worker; scenes that need more "
+            f"fail, and {LEAST_WORKER_MIB + PARENT_MIB} MiB are enough for most methods",
         )
     return Share(workers=workers, threads=max(1, threads // workers), memory_mib=memory)
 

@@ -19,7 +19,11 @@ from geoseg.bundles.protobuf import LENGTH, VARINT, Field, WireError, fields, re
 from geoseg.errors import ModelError
 
 MOST_NODES = 1_000_000
-"""Most operators that a file writes down; networks have some hundred to some ten thousand."""
+"""Most operators that are read of a file."""
+
+MOST_LOADED = 50_000
+"""Most operators that a file writes down; networks have some hundred to some ten thousand. ONNX Runtime loads
+100,000 in more than a minute, because its time grows with the square of their number."""
 
 MOST_WORK = 100_000_000
 """Most operators that a file makes a runtime run for one call, with functions and iterations of loops."""
@@ -87,6 +91,11 @@ def check_work(weights: Path) -> bool:
         raise ModelError(f"{weights}: cannot be read: {error.strerror}") from error
     except WireError as error:
         raise ModelError(f"{weights}: not an ONNX file, or damaged: {error}") from error
+    if found.count > MOST_LOADED:
+        raise ModelError(
+            f"{weights}: {found.count:,} operators are more than a runtime loads in reasonable time "
+            f"({MOST_LOADED:,}); simplify the network when it is exported"
+        )
     if _work(graph, found, {}, ()) > MOST_WORK:
         raise ModelError(
             f"{weights}: its functions and loops amount to more than {MOST_WORK:,} operators for one tile; "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from geoseg.engine.blend import Mosaic
 from geoseg.engine.plan import check_size
-from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
+from geoseg.engine.reading import TileRow, ahead, block_cache, cache_size, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import observed_tiles
 from geoseg.errors import UsageError
@@ -73,7 +73,11 @@ def feature_tiles(
 
 
 def feature_rows(
-    recipe: Recipe, stride: int, tiles: TileGrid | None = None, progress: Progress = no_progress
+    recipe: Recipe,
+    stride: int,
+    tiles: TileGrid | None = None,
+    progress: Progress = no_progress,
+    most_cache: int | None = None,
 ) -> Iterator[FeatureRows]:
     """Yield the features of a scene from top to bottom, blended over the overlap of tiles.
 
@@ -84,6 +88,7 @@ def feature_rows(
         stride: pixels of a side of a feature.
         tiles: how the scene is cut; None: by the recipe.
         progress: called after each tile row.
+        most_cache: bytes of the cache of source blocks at most; None: as many as save decoding blocks again.
 
     Raises:
         SceneReadError: the source could not be read.
@@ -95,7 +100,7 @@ def feature_rows(
     )
     mosaic = Mosaic(coarse, recipe.session.planes, "linear")
     cells = {(tile.row, tile.col): tile for tile in coarse}
-    with block_cache(recipe.source, recipe.bands):
+    with block_cache(recipe.source, recipe.bands, most_cache):
         for tile_row in ahead(read_tile_rows(recipe.source, recipe.bands, fine, mosaic.span)):
             seconds = 0.0
             observed = observed_tiles(fine, tile_row, mosaic.span)
@@ -115,6 +120,14 @@ def feature_rows(
             )
             mosaic.advance()
             progress(tile_row.row + 1, fine.rows, "strips")
+
+
+def rows_mib(recipe: Recipe, stride: int, tiles: TileGrid, most_cache: int | None) -> int:
+    """Return the MiB of pixels, features and source blocks that `feature_rows` and its caller hold."""
+    pixels = 2 * tiles.size * tiles.grid.width * (4 * len(recipe.bands) + 1)
+    features = 4 * recipe.session.planes * (tiles.size // stride) * (tiles.grid.width // stride)
+    # Sums, the finished rows, and those that are being written.
+    return (pixels + 4 * features + cache_size(recipe.source, recipe.bands, most_cache)) // 2**20
 
 
 def observed_cells(tile_row: TileRow, window: Window, stride: int) -> NDArray[np.bool_]:

@@ -21,8 +21,9 @@ from pyproj.exceptions import CRSError
 import geoseg
 from geoseg.engine.checkpoint import PartDone, checkpoint_of, part
 from geoseg.engine.exposure import measuring_exposure
+from geoseg.engine.memory_limit import checked, limits_of
 from geoseg.engine.pipeline import MapWriter
-from geoseg.engine.plan import Plan, check_size, make_plan, polygon_limits
+from geoseg.engine.plan import Plan, check_size, make_plan
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
@@ -48,6 +49,7 @@ from geoseg.outputs.style_files import check_styles, style_texts
 from geoseg.outputs.styles import class_raster_qml, listed_classes, score_raster_qml, style_facts
 from geoseg.polygons import Cleaning, Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
+from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
 from geoseg.spec.fields import check_html
@@ -90,6 +92,7 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
         inputs: files that are read.
         wanted: the outputs.
     """
+    begin_run()
     if run.dst_crs is not None:
         parse_crs(run.dst_crs)
     box_area(run.bbox or (0.0, 0.0, 1.0, 1.0), run.bbox_crs)
@@ -158,7 +161,10 @@ def make_map(
         )
     outputs = [*outputs_of(run), *extras.files, *(sink.path for sink in extras.rasters)]
     drawn = run.picture is not None or run.report is not None
+    limits = limits_of(job, run, _plan_of(job).memory_mib, drawn=drawn)
     with ExitStack() as stack:
+        if job.most_cache is not None:
+            stack.enter_context(block_cache(recipe.source, recipe.bands, job.most_cache))
         listed = () if recipe.extras.schema else recipe.mapped
         taken = {**SCHEMA, **schema_of(run.attributes)}
         extras = stack.enter_context(measuring_exposure(extras, run, crs, listed, taken))
@@ -189,12 +195,12 @@ def make_map(
             background=recipe.background,
             storage=Storage(
                 spill=stack.enter_context(Spill(job.scratch)),
-                limits=polygon_limits(run.max_memory, _plan_of(job).memory_mib),
+                limits=limits,
                 keep_edits=run.raster is not None or drawn,
             ),
         )
         preview = Preview(grid, recipe.bands, longest=LONGEST if drawn else 1, dtype=recipe.dtype)
-        score(job, writer.add, preview, progress)
+        score(job, checked(writer.add, job, run), preview, progress)
         writer.finish(preview if drawn else None)
         if writer.valid_pixels == 0:
             warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the map is empty")

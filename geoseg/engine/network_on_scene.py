@@ -108,8 +108,13 @@ def network_recipe(
         sensor=scene.sensor.name if scene.sensor else "",
         acquired=scene.time.isoformat() if scene.time else "",
         on_device=opened.on_device,
-        session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
+        session_mib=network_mib(model),
     )
+
+
+def network_mib(model: ModelSpec) -> int:
+    """Return about how many MiB a network takes with its runtime."""
+    return 2 * model.weights.stat().st_size // 2**20 + 200
 
 
 def decided_by(model: ModelSpec, threshold: float) -> Decide | None:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
 from itertools import pairwise
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
-from geoseg.messages import warn
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import Result
+from geoseg.runtimes.memory import resident_mib
 from geoseg.tile_grid import TileGrid
-
-LOG = logging.getLogger(__name__)
 
 WIDEST = 16_384
 """px, columns processed at the same time without a memory limit."""
 
 PROCESS_MIB = 330
 """Measured resident size of the interpreter with its libraries, without a network."""
+
+LATER_MIB = 25
+"""Measured: libraries and buffers of the output files, which are opened after the plan is made."""
+
+DRAWING_MIB = 50
+"""Measured: pictures and reports."""
+
+ROUGH_MIB = 64
+"""Column bands are chosen for the size of the process rounded up to so many MiB, so that runs that share a
+scene choose alike."""
 
 MOST_PIXELS = 2 * 10**12
 """Pixels of one map: more than the land of the Earth at 10 m, which takes days. A damaged or made-up header
@@ -50,15 +58,13 @@ def polygon_limits(max_memory: int | None, others_mib: int) -> Limits:
         max_memory: MiB, of the request.
         others_mib: MiB of all else in the process.
     """
-    left = (max_memory or TOTAL_MIB) - others_mib
-    if max_memory is not None and left < LEAST_MIB:
-        warn(
-            LOG,
-            "memory-limit",
-            f"`--max-memory {max_memory}` is less than this run needs; it takes about "
-            f"{others_mib + LEAST_MIB} MiB",
-        )
-    return Limits.within(left)
+    return Limits.within((max_memory or TOTAL_MIB) - others_mib)
+
+
+def array_room(limit_mib: int) -> int:
+    """Return how many bytes of `--max-memory` are left for pixels and scores, beside the fewest polygons."""
+    present = -(-(resident_mib() or PROCESS_MIB) // ROUGH_MIB) * ROUGH_MIB
+    return max(limit_mib - present - LATER_MIB - LEAST_MIB, 1) * 2**20
 
 
 class Plan(Result):
@@ -100,10 +106,10 @@ def buffers_bytes(tiles: TileGrid, cols: int, *, bands: int, itemsize: int, plan
 def column_bands(
     tiles: TileGrid, *, bands: int, itemsize: int, planes: int, limit_mib: int | None
 ) -> list[range]:
-    """Split the tile columns into as few ranges as memory allows."""
+    """Split the tile columns into as few ranges as memory allows, or into single ones."""
     most = max(1, WIDEST // tiles.stride)
     if limit_mib is not None:
-        limit = max(limit_mib - PROCESS_MIB, 1) * 2**20
+        limit = array_room(limit_mib)
         while (
             most > 1 and buffers_bytes(tiles, most + 2, bands=bands, itemsize=itemsize, planes=planes) > limit
         ):
@@ -111,6 +117,11 @@ def column_bands(
     count = -(-tiles.cols // most)
     edges = [round(index * tiles.cols / count) for index in range(count + 1)]
     return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def widest_band(tiles: TileGrid, ranges: Sequence[range]) -> int:
+    """Return the tile columns of the widest column band, with its neighbours."""
+    return max(min(tiles.cols, r.stop + 1) - max(0, r.start - 1) for r in ranges)
 
 
 def make_plan(
@@ -138,8 +149,7 @@ def make_plan(
     """
     spans = [range(max(0, r.start - 1), min(tiles.cols, r.stop + 1)) for r in ranges]
     count = tiles.rows * sum(len(span) for span in spans)
-    widest = max(len(span) for span in spans)
-    arrays = buffers_bytes(tiles, widest, bands=bands, itemsize=itemsize, planes=planes)
+    arrays = buffers_bytes(tiles, widest_band(tiles, ranges), bands=bands, itemsize=itemsize, planes=planes)
     wide = len(ranges) > 1
     return Plan(
         height=tiles.grid.height,

@@ -48,9 +48,15 @@ class TileRow:
         )
 
 
-def block_cache(source: Source, bands: Sequence[str]) -> rasterio.Env:
-    """Return the settings of GDAL for reading bands in strips: a cache that holds the blocks of a strip."""
-    return rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), LEAST_CACHE))
+def cache_size(source: Source, bands: Sequence[str], most: int | None = None) -> int:
+    """Return the bytes of GDAL's cache that hold the blocks of a strip, at most `most`."""
+    wanted = max(source.cache_bytes(bands), LEAST_CACHE)
+    return wanted if most is None else min(wanted, most)
+
+
+def block_cache(source: Source, bands: Sequence[str], most: int | None = None) -> rasterio.Env:
+    """Return the settings of GDAL for reading bands in strips; see `cache_size`."""
+    return rasterio.Env(GDAL_CACHEMAX=cache_size(source, bands, most))
 
 
 def read_tile_rows(

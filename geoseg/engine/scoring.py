@@ -23,12 +23,13 @@ from geoseg.engine.blend import Mosaic
 from geoseg.engine.checkpoint import Checkpoint, Finished, PartDone, part
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.on_device import device_sweep
-from geoseg.engine.plan import column_bands
+from geoseg.engine.plan import array_room, column_bands
 from geoseg.engine.preview import Preview
-from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
+from geoseg.engine.reading import LEAST_CACHE, TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.files.background import Background
 from geoseg.files.scratch import ColumnStore, scratch_folder
+from geoseg.grid import Window
 from geoseg.pixels import Pixels, Strip
 from geoseg.run_record import Progress
 from geoseg.spec import RunSpec
@@ -41,6 +42,10 @@ SWEEP_ROWS = 256
 """Rows of the strips that are read back after a scene was scored in column bands."""
 
 
+LEAST_TILE = 128
+"""Side in pixels of the smallest tile of a method that `--max-memory` leads to."""
+
+
 @dataclass(kw_only=True)
 class Job:
     """A recipe cut into tiles for one run."""
@@ -51,6 +56,8 @@ class Job:
     """Tile columns of each sweep over the scene (`geoseg.engine.plan.column_bands`)."""
     scratch: Path
     """Folder for class rows between sweeps."""
+    most_cache: int | None = None
+    """Bytes of the cache of source blocks at most, by `--max-memory`; then some are decoded twice."""
     sweep: DeviceSweep | None = None
     """Scores on GPUs; None: the session scores on the host."""
     checkpoint: Checkpoint | None = None
@@ -70,26 +77,42 @@ def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
     overlap = recipe.overlap if run.overlap is None else run.overlap
     if recipe.blend == "crop":
         overlap = max(overlap, recipe.overlap)
-    tiles = TileGrid(
-        grid=recipe.source.grid,
-        size=run.tile or recipe.tile,
-        overlap=overlap,
-        fitted=recipe.fitted,
-    )
-    ranges = column_bands(
-        tiles,
-        bands=len(recipe.bands),
-        itemsize=4,
-        planes=recipe.session.planes,
-        limit_mib=run.max_memory,
-    )
+    itemsize = 4 if run.max_memory is None else stored_bytes(recipe)
+    size = run.tile or recipe.tile
+    while True:
+        tiles = TileGrid(grid=recipe.source.grid, size=size, overlap=overlap, fitted=recipe.fitted)
+        ranges = column_bands(
+            tiles,
+            bands=len(recipe.bands),
+            itemsize=itemsize,
+            planes=recipe.session.planes,
+            limit_mib=run.max_memory,
+        )
+        # The map of a method is the same with any tile.
+        smaller = size // 2
+        if (
+            run.max_memory is None
+            or run.tile is not None
+            or recipe.model is not None
+            or recipe.blend != "crop"
+            or len(ranges) < tiles.cols
+            or smaller < max(LEAST_TILE, 2 * overlap)
+        ):
+            break
+        size = smaller
     return Job(
         recipe=recipe,
         tiles=tiles,
         column_bands=tuple(ranges),
         scratch=scratch,
+        most_cache=None if run.max_memory is None else max(array_room(run.max_memory) // 4, LEAST_CACHE),
         sweep=device_sweep(recipe, run) if recipe.on_device else None,
     )
+
+
+def stored_bytes(recipe: Recipe) -> int:
+    """Return the bytes of a stored value of a source."""
+    return recipe.source.read(Window(row=0, col=0, height=1, width=1), recipe.bands).data.itemsize
 
 
 def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress: Progress) -> None:
@@ -102,7 +125,7 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
         Exception: any error of `consume`.
     """
     own = part()
-    with block_cache(job.recipe.source, job.recipe.bands):
+    with block_cache(job.recipe.source, job.recipe.bands, job.most_cache):
         if own is not None and job.checkpoint is not None:
             _score_part(job, job.checkpoint, preview, *own)
             raise PartDone

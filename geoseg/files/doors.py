@@ -5,7 +5,8 @@ common base class, and a damaged file can raise any of them, from an IndexError 
 OverflowError of a transform of NaN. Each function here is the door of one kind of input. Code that opens or
 reads such inputs stands inside a door; code deeper down catches only exceptions that it can answer.
 
-Errors of geoseg pass through a door unchanged. A missing Python package passes too: the file is not at fault.
+A test holds this. Errors of geoseg pass through a door unchanged. A missing Python package passes too: the
+file is not at fault.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def cause(error: BaseException) -> str:
         return "a text in it is not valid UTF-8"
     # rasterio raises GDAL's message as the cause of a message that says less.
     text = " ".join(str(error.__cause__ or error).split())
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
     # A text of one word, such as that of a KeyError, says nothing without the name of the exception.
     named = text if " " in text else f"{type(error).__name__} {text}".rstrip()
     return named if len(named) <= MOST else f"{named[:MOST]} …"
@@ -36,7 +38,11 @@ def cause(error: BaseException) -> str:
 
 @contextmanager
 def opening(
-    what: object, remedy: str = "check that the file is complete", *, kind: str = ""
+    what: object,
+    remedy: str = "check that the file is complete",
+    *,
+    kind: str = "",
+    passing: tuple[type[Exception], ...] = (),
 ) -> Iterator[None]:
     """Door of scenes, layers, areas of interest, points and tables: failures become `SceneReadError`.
 
@@ -44,9 +50,10 @@ def opening(
         what: the path, for the message.
         remedy: what the user can do.
         kind: what the file should be, such as wind; empty: not said.
+        passing: exceptions that the caller answers.
     """
     failure = f"cannot be read as {kind}" if kind else "cannot be read"
-    with _door(lambda text: SceneReadError(f"{what} {failure} ({text}); {remedy}")):
+    with _door(lambda text: SceneReadError(f"{what} {failure} ({text}); {remedy}"), passing):
         yield
 
 
@@ -67,7 +74,11 @@ def reading(what: object) -> Iterator[None]:
 
 @contextmanager
 def loading(
-    what: object, failure: str = "cannot be read or run", remedy: str = "check the files of the model"
+    what: object,
+    failure: str = "cannot be read or run",
+    remedy: str = "check the files of the model",
+    *,
+    passing: tuple[type[Exception], ...] = (),
 ) -> Iterator[None]:
     """Door of bundles and networks: failures become `ModelError`.
 
@@ -75,8 +86,9 @@ def loading(
         what: path of the description or the weights, or the runtime, for the message.
         failure: what cannot be done.
         remedy: what the user can do.
+        passing: exceptions that the caller answers.
     """
-    with _door(lambda text: ModelError(f"{what}: {failure} ({text}); {remedy}")):
+    with _door(lambda text: ModelError(f"{what}: {failure} ({text}); {remedy}"), passing):
         yield
 
 
@@ -92,11 +104,14 @@ def parsing(what: object) -> Iterator[None]:
 
 
 @contextmanager
-def _door(translate: Callable[[str], GeosegError]) -> Iterator[None]:
+def _door(
+    translate: Callable[[str], GeosegError], passing: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Raise `translate(cause)` for an exception that is neither geoseg's own nor of a missing package."""
+    unchanged: tuple[type[Exception], ...] = (GeosegError, ImportError, *passing)
     try:
         yield
-    except (GeosegError, ImportError):
+    except unchanged:
         raise
     except Exception as error:
         raise translate(cause(error)) from error

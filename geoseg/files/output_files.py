@@ -11,8 +11,10 @@ when all are complete, the first target last.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -52,6 +54,8 @@ def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[s
 
 def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[Path]) -> None:
     """Check one file as `check_writable` does, and add it to those that were checked."""
+    if not isinstance(path, StorePath):
+        _check_kind(path)
     target = path.resolve()
     if str(target) != str(target).encode(errors="replace").decode():
         raise OutputError(f"{path}: the name is not valid UTF-8, which GDAL requires; choose another name")
@@ -72,6 +76,25 @@ def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[
         check_folder(path, target.parent)
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists; add `--overwrite` to replace it")
+
+
+def _check_kind(path: Path) -> None:
+    """Check that a path is a file, a folder or nothing.
+
+    A pipe, socket or device, also behind a link, would be replaced by a file: of a user who may do so, also
+    `/dev/null` of the whole system.
+
+    Raises:
+        OutputError: it is none of them, or a link that leads to itself.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OutputError(f"{path}: is a link that leads to itself; write to another file") from error
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OutputError(f"{path}: is no file but a pipe, socket or device; write to a file")
 
 
 def _sidecars(target: Path) -> list[Path]:

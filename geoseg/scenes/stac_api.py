@@ -14,6 +14,7 @@ from urllib.request import Request
 import shapely
 
 from geoseg.errors import GeosegError, RuntimeMissingError, SceneReadError
+from geoseg.files.doors import opening
 from geoseg.files.network import plain, shown
 from geoseg.files.web import read_web
 from geoseg.scenes.stac_documents import Table
@@ -23,6 +24,8 @@ from geoseg.spec.stac_search import ALWAYS, Condition, StacSearchSpec
 
 if TYPE_CHECKING:
     from pystac_client import Client
+
+KIND, REMEDY = "the answer of a STAC API", "check the address"
 
 PAGE = 100
 """Items of an answer that an API is asked for."""
@@ -50,17 +53,9 @@ def items_of_api(
         items = results.items_as_dicts()
     base = where.rstrip("/")
     while True:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), opening(shown(where), REMEDY, kind=KIND):
             warnings.simplefilter("ignore")
-            try:
-                item = next(items, None)
-            except GeosegError:
-                raise
-            except Exception as error:
-                raise SceneReadError(
-                    f"{shown(where)}: the answer to a search is not that of a STAC API ({plain(error)}); "
-                    "check the address"
-                ) from error
+            item = next(items, None)
         if item is None:
             return
         collection, name = (quote(str(item.get(key)), safe=":@") for key in ("collection", "id"))
@@ -124,16 +119,9 @@ def _client(address: str) -> Client:
         ) -> str:
             return _request(href, method or "GET", headers or {}, parameters or {})
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Client.open(address, stac_io=Bounded())
-    except GeosegError:
-        raise
-    except Exception as error:
-        raise SceneReadError(
-            f"{shown(address)} is not a STAC API ({plain(error)}); check the address"
-        ) from error
+    with warnings.catch_warnings(), opening(shown(address), REMEDY, kind=KIND):
+        warnings.simplefilter("ignore")
+        return Client.open(address, stac_io=Bounded())
 
 
 def _request(href: str, method: str, headers: Mapping[str, str], parameters: Mapping[str, Any]) -> str:

@@ -27,16 +27,27 @@ PATIENCE_S = 30
 _WHOLE = 32 * 2**20
 """Bytes of a file up to which all its pixels are read, not one pixel of each array."""
 
+_DEEPEST = 64
+"""Groups within each other; products have up to five. The libraries need seconds for each open of a file with
+a thousand, and geoseg opens a file many times."""
+
+_TOO_DEEP = 3
+"""Exit code of the trial."""
+
 _PROGRAM = """
 import sys, warnings, rasterio
 warnings.simplefilter("ignore")
-path, whole = sys.argv[1], sys.argv[2] == "1"
-waiting, seen = [path], 0
+path, whole, deepest, too_deep = sys.argv[1], sys.argv[2] == "1", int(sys.argv[3]), int(sys.argv[4])
+waiting, seen = [(path, {}), (path, {"driver": "HDF5"})], 0
 while waiting and seen < 300:
     seen += 1
+    name, options = waiting.pop(0)
     try:
-        with rasterio.open(waiting.pop()) as file:
-            waiting += file.subdatasets if seen == 1 else []
+        with rasterio.open(name, **options) as file:
+            parts = file.subdatasets if name == path else []
+            if any(part.count("/") - path.count("/") > deepest for part in parts):
+                sys.exit(too_deep)
+            waiting += [(part, {}) for part in parts]
             file.tags(), file.crs, file.transform, file.files
             small = file.width * file.height * file.count < 1e8
             if file.count:
@@ -45,7 +56,8 @@ while waiting and seen < 300:
     except Exception:
         pass
 """
-"""Opens a file and its arrays. Exceptions mean nothing here: they occur again where they are reported."""
+"""Opens a file and its arrays, by the drivers that geoseg uses. Exceptions mean nothing here: they occur
+again where they are reported."""
 
 
 def try_file(name: str) -> None:
@@ -79,7 +91,8 @@ def _may_crash(path: Path) -> bool:
 @lru_cache(maxsize=256)
 def _try(path: str, size: int, changed: int) -> None:  # noqa: ARG001 - a file that changed is tried again
     """Try one file, once for each state of it."""
-    command = [sys.executable, "-c", _PROGRAM, path, str(int(size < _WHOLE))]
+    words = (int(size < _WHOLE), _DEEPEST, _TOO_DEEP)
+    command = [sys.executable, "-c", _PROGRAM, path, *map(str, words)]
     nowhere = subprocess.DEVNULL
     try:
         done = subprocess.run(  # noqa: S603 - geoseg's own program
@@ -89,6 +102,10 @@ def _try(path: str, size: int, changed: int) -> None:  # noqa: ARG001 - a file t
         raise SceneReadError(
             f"{path} is damaged: its library does not finish reading it; download it again"
         ) from None
+    if done.returncode == _TOO_DEEP:
+        raise SceneReadError(
+            f"{path}: its groups are nested deeper than {_DEEPEST}, which no product does; rewrite it flat"
+        )
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise SceneReadError(f"{path} is damaged: its library crashes on it ({name}); download it again")

@@ -13,7 +13,7 @@ from geoseg.spec.runs import RunSpec, SceneSpec
 
 USED = (
     "output", "overwrite", "aoi", "bbox", "bbox_crs", "tile", "overlap", "batch_size", "runtime", "device",
-    "precision", "threads",
+    "precision", "threads", "max_memory",
 )  # fmt: skip
 """Options of maps that an embedding has."""
 

@@ -17,6 +17,7 @@ from pyproj import CRS
 
 from geoseg.atmosphere.cloud_mask import mask_grid, with_cloud_mask
 from geoseg.atmosphere.cloud_network import cloud_network_for
+from geoseg.engine import plan
 from geoseg.engine.plan import Plan
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.grid import Grid
@@ -188,11 +189,14 @@ def test_only_the_area_that_is_mapped_is_looked_at(pixel: float, package: CloudS
     assert part[:, -1].all()
 
 
-def test_memory_does_not_change_the_mask(package: CloudSpec, tmp_path: Path) -> None:
+def test_column_bands_do_not_change_the_mask(
+    package: CloudSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "WIDEST", 1)
     kinds = np.full((300, 1500), VEGETATION, np.uint8)
     kinds[100:200, 200:1300] = CLOUD
     scene = cloudy_scene(tmp_path, kinds)
-    np.testing.assert_array_equal(_masked(scene, tmp_path, max_memory=64), kinds != CLOUD)
+    np.testing.assert_array_equal(_masked(scene, tmp_path), kinds != CLOUD)
 
 
 def test_auto_asks_no_network_where_the_product_tells_clouds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,15 @@ def test_what_is_no_onnx_file_is_refused(tmp_path: Path) -> None:
         check_work(tmp_path / "a.onnx")
     with pytest.raises(ModelError, match="cannot be read"):
         check_work(tmp_path / "none.onnx")
+
+
+def test_more_operators_than_a_runtime_loads_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["x", *(f"a{index}" for index in range(50)), "y"]
+    nodes = [helper.make_node("Neg", [before], [after]) for before, after in pairwise(names)]
+    path = save(tmp_path / "a.onnx", nodes)
+    check_work(path)
+    monkeypatch.setattr("geoseg.bundles.graph_size.MOST_LOADED", 40)
+    with pytest.raises(ModelError, match=r"\d+ operators are more than a runtime loads"):
+        check_work(path)

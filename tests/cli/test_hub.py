@@ -137,3 +137,35 @@ def test_offline_asks_for_nothing(
     _, err = geoseg("models", "describe", "hf:org/one", "-o", tmp_path / "bundle", "--offline", code=3)
     assert "not downloaded, because `--offline`" in err
     assert not hub.asked
+
+
+@pytest.mark.parametrize("place", ["mirror", "cache"])
+def test_copies_on_this_machine_are_used(
+    place: str, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, geoseg: Geoseg
+) -> None:
+    """The folder of copies always, the cache of huggingface_hub where nothing may be asked."""
+    for name in ("GEOSEG_OFFLINE", "PROJ_NETWORK", "HF_HUB_OFFLINE"):
+        monkeypatch.setenv(name, "")
+    folder = tmp_path / "mirror" / "org" / "one"
+    if place == "mirror":
+        monkeypatch.setenv("GEOSEG_HUB_MIRROR", str(tmp_path / "mirror"))
+    else:
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+        folder = tmp_path / "cache" / "models--org--one" / "snapshots" / COMMIT
+        main = tmp_path / "cache" / "models--org--one" / "refs" / "main"
+        main.parent.mkdir(parents=True)
+        main.write_text(COMMIT)
+    for name, content in hub.files["org/one"].items():
+        blob, path = tmp_path / "blobs" / name, folder / name
+        for item in (blob, path):
+            item.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(content)
+        path.symlink_to(blob) if place == "cache" else path.write_bytes(content)
+    offline = ("--offline",) if place == "cache" else ()
+    _, err = geoseg("models", "describe", "hf:org/one", "-o", tmp_path / "bundle", *offline)
+    assert f"hf:org/one: used from {folder}" in err
+    made = json.loads(geoseg("models", "show", tmp_path / "bundle", "--json")[0])
+    assert [band["name"] for band in made["bands"]] == ["red", "green", "blue"]
+    assert not hub.asked
+    _, err = geoseg("models", "describe", "hf:org/one/x.onnx", "-o", tmp_path / "other", *offline, code=4)
+    assert "has no ONNX file x.onnx" in err

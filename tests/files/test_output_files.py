@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from unittest.mock import patch
@@ -218,3 +220,38 @@ def test_a_full_disk_is_told_and_left_clean(
     assert caught.value.exit_code == 6
     assert [item.name for item in disk.iterdir()] == [old.name]
     assert old.read_bytes() == b"the old map"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and sockets with names are not on Windows")
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "behind a link"])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_file_is_never_replaced(
+    kind: str, linked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, a file in the place of a device such as /dev/null breaks every program of the machine."""
+    monkeypatch.chdir(tmp_path)
+    place = Path("place")
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as open_socket:
+            open_socket.bind(str(place))
+    else:
+        try:
+            os.mknod(place, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    before = place.stat()
+    target = Path("map.gpkg")
+    target.symlink_to(place) if linked else place.rename(target)
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="no file but a pipe, socket or device"):
+            check_writable([target], overwrite)
+    assert (target.stat().st_ino, target.stat().st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
+    target = tmp_path / "map.gpkg"
+    target.symlink_to("map.gpkg")
+    with pytest.raises(OutputError, match="leads to itself"):
+        check_writable([target], overwrite=True)

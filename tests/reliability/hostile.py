@@ -21,12 +21,13 @@ from tests.reliability import (
     hostile_archives,
     hostile_arrays,
     hostile_bundles,
+    hostile_places,
     hostile_products,
     hostile_tables,
     hostile_tiff,
 )
 from tests.reliability.campaign import Case, case_of, in_child, lay_out, make_corpus, run_cases, warm
-from tests.reliability.subjects import FLOOD, L8, OUT, SAFE, SEGMENT, SENSOR, SITES, Subject
+from tests.reliability.subjects import FLOOD, L8, OUT, SAFE, SEGMENT, SENSOR, SITES, SUBJECTS, Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +141,50 @@ ROWS: tuple[tuple[str, Make, str, tuple[str, ...], Changes], ...] = (
 """Kind, inputs, the one that is changed, commands, changes."""
 
 
+def in_place(change: Callable[[Path], object], path: Path) -> object:
+    """Change the first file that a pattern finds."""
+    root = next(parent for parent in path.parents if parent.name == "in")
+    return change(min(root.glob(path.relative_to(root).as_posix())))
+
+
+PLACED = (
+    *SUBJECTS,
+    Subject(
+        name="zones",
+        kind="GeoJSON",
+        target="area.geojson",
+        command=tuple(shlex.split(f"{FLOOD} --zones in/area.geojson")),
+        make=corpus.write_polygons,
+    ),
+    Subject(
+        name="vectorize",
+        kind="FlatGeobuf",
+        target="area.fgb",
+        command=tuple(shlex.split(f"vectorize in/area.fgb {OUT}")),
+        make=corpus.write_polygons,
+    ),
+    Subject(
+        name="batch",
+        kind="table of scenes",
+        target="scenes.csv",
+        command=tuple(shlex.split(BATCH)),
+        make=write_scenes,
+    ),
+)
+"""Commands whose inputs are replaced."""
+
+
 def all_cases() -> list[Hostile]:
-    """Return every damage with every command."""
+    """Return every damage with every command; places last, so that numbers of the others stay."""
+    placed = [
+        Hostile(subject=replace(subject, kind="place"), what=what, change=partial(in_place, change))
+        for what, change in hostile_places.PLACES.items()
+        for subject in PLACED
+    ]
+    return [*_made(), *placed]
+
+
+def _made() -> list[Hostile]:
     return [
         Hostile(
             subject=Subject(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -64,3 +67,32 @@ def test_a_file_that_changed_is_tried_again(array: Path, monkeypatch: pytest.Mon
     os.utime(array, ns=(1, 1))
     with pytest.raises(SceneReadError):
         try_file(str(array))
+
+
+def test_groups_nested_too_deeply_are_refused(tmp_path: Path) -> None:
+    """The library needs seconds for each open of such a file."""
+    path = tmp_path / "deep.h5"
+    with h5py.File(path, "w") as file:
+        group: h5py.Group = file
+        for _ in range(200):
+            group = group.create_group("g")
+        for name in ("green", "nir"):
+            group.create_dataset(name, data=np.zeros((60, 60), np.uint16))
+    with pytest.raises(SceneReadError, match=r"deep\.h5: its groups are nested deeper than 64"):
+        try_file(str(path))
+
+
+def test_a_file_is_tried_with_every_driver_that_opens_it(tmp_path: Path) -> None:
+    """The driver of HDF5 crashes on a long name that the driver of netCDF, which comes first, leaves out."""
+    path = tmp_path / "names.nc"
+    with h5py.File(path, "w", track_order=True) as file:
+        for name in ("green", "x" * 60_000):
+            file.create_dataset(name, data=np.zeros((60, 60), np.uint16))
+    with suppress(SceneReadError):
+        try_file(str(path))
+    program = "import sys, rasterio; rasterio.open(sys.argv[1], driver='HDF5')"
+    ended = subprocess.run([sys.executable, "-c", program, path], check=False, capture_output=True).returncode
+    if ended >= 0:
+        pytest.skip("this version of the library does not crash on the file")
+    with pytest.raises(SceneReadError, match="crashes"):
+        try_file(str(path))

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from geoseg.errors import GeosegError, RuntimeMissingError, SceneReadError, UsageError
+from geoseg.errors import RuntimeMissingError, UsageError
+from geoseg.files.doors import opening
 from geoseg.learn.samples.so2sat import So2Sat
 
 SO2SAT, METER_ML = "so2sat", "meter-ml"
@@ -59,14 +60,13 @@ def _made(name: str, kind: Callable[..., Any], arguments: Mapping[str, object]) 
         UsageError: the class does not take the arguments.
         SceneReadError: its files are missing.
     """
+    answered = (TypeError, ValueError, AssertionError)
     try:
-        return kind(**arguments)
-    except GeosegError:
+        with opening(name, "set its folder with `--argument root=FOLDER`", passing=answered):
+            return kind(**arguments)
+    except UsageError:
         raise
-    except (TypeError, ValueError, AssertionError) as error:
+    except answered as error:
         raise UsageError(
             f"{name}: {error or 'the arguments do not fit'}; give them with `--argument`"
         ) from error
-    except Exception as error:  # TorchGeo has exceptions of its own
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SceneReadError(f"{name}: {first}; set its folder with `--argument root=FOLDER`") from error

@@ -23,8 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geoseg.errors import OutputError
+from geoseg.errors import ModelError, OutputError
 from geoseg.files.disk import free_bytes
+from geoseg.files.doors import loading
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder
 from geoseg.learn.samples import SampleWindow
@@ -148,10 +149,11 @@ def _read(path: Path) -> dict[str, Any] | None:
         stored, body = whole[:_DIGEST_BYTES], whole[_DIGEST_BYTES:]
         if stored != _digest(path, body):
             raise ValueError("the content is not what was written")
-        content: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True)
+        with loading(path, remedy="it is computed again"):
+            content: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True)
     except FileNotFoundError:
         return None
-    except Exception:  # a damaged file may make torch raise anything
+    except (OSError, ValueError, ModelError):
         with suppress(OSError):
             path.unlink()
         return None

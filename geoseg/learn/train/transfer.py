@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from geoseg.bundles.find import find_model
 from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.files.inputs import opened
 from geoseg.messages import note
 from geoseg.models.networks.segmentation import Segmenter
@@ -60,10 +61,8 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     """
     path = Path(name) if Path(name).suffix.lower() == ".onnx" else find_model(name).weights
     opened(path)
-    try:
+    with loading(path, "is no ONNX file", "give the weights.onnx of a bundle or an exported network"):
         graph = onnx.load(str(path)).graph
-    except Exception as error:  # the parser has exception types of its own
-        raise ModelError(f"{path}: is no ONNX file: {error}") from error
     given = {_plain(item.name): _tensor(item) for item in graph.initializer}
     given |= _constants(graph)
     in_file = frozenset(given)

@@ -12,21 +12,30 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from geoseg.engine.network_on_scene import clip
+from geoseg.engine.plan import LATER_MIB, PROCESS_MIB
 from geoseg.errors import SceneError
 from geoseg.grid import Window
 from geoseg.messages import note, warn
 from geoseg.methods.matched_filter import Over
 from geoseg.run_record import Progress
 from geoseg.runtimes.machine import usable_threads
+from geoseg.runtimes.memory import hold, resident_mib
 from geoseg.scenes import Scene
-from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec
 from geoseg.tasks.methane.choose import choose_spectrometer_method
 from geoseg.tasks.methane.cube_columns import SpectrometerColumns
-from geoseg.tasks.methane.cube_reading import SpectrometerCube, copy_bands, prepare_cube
+from geoseg.tasks.methane.cube_reading import (
+    READ_BYTES,
+    SpectrometerCube,
+    copy_bands,
+    prepare_cube,
+    reading_mib,
+)
 from geoseg.tasks.methane.method import SpectrometerMethod
 from geoseg.tasks.methane.orthorectify import ColumnsFile, orthorectify
 from geoseg.tasks.methane.retrieval import CH4, SIGNAL, Retrieval
@@ -46,6 +55,12 @@ In simulated scenes with 5, 10, 25 and 50 pixels per band, the noise of the matc
 
 MOST_THREADS = 4
 """Threads by default: each holds a group, or a chunk of one, in memory."""
+
+THREAD_MIB = 45
+"""Measured: a group of `MEMORY_BYTES`, or a chunk, with the arrays of its retrieval."""
+
+MAPPING_MIB = 100
+"""Measured: the least that the map of the columns takes later, polygons included."""
 
 MIN_PIXELS = 2
 """Pixels per band below which a group is not retrieved."""
@@ -92,12 +107,13 @@ def retrieve_cube(
     """
     method = choose_spectrometer_method(spec.method, scene.name)
     cube = prepare_cube(scene, spec, angles)
+    sizes = _sizes(cube, spec.run)
     bounds = column_groups(cube, spec.column_group)
     columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
     with ScratchStore(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as store:
         with ColumnsFile(columns, cube.grid, names) as file:
-            copy_bands(store, file, cube, progress)
-        _retrieve(store, method, cube, spec.run.threads, progress)
+            copy_bands(store, file, cube, progress, sizes.read_bytes)
+        _retrieve(store, method, cube, sizes.threads, progress)
         with ColumnsFile(columns, cube.grid, names, update=True) as file:
             _write_result(store, file, cube)
     if cube.granule is not None:
@@ -160,11 +176,38 @@ def column_groups(cube: SpectrometerCube, size: int | None) -> list[tuple[int, i
     return list(itertools.pairwise(starts))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sizes:
+    """How much is done at the same time."""
+
+    threads: int
+    read_bytes: int
+
+
+def _sizes(cube: SpectrometerCube, run: RunSpec) -> _Sizes:
+    """Return the threads asked for and the usual blocks, fewer where `--max-memory` has no room for them.
+
+    Raises:
+        UsageError: it has no room for the fewest.
+    """
+    threads = run.threads or min(usable_threads(), MOST_THREADS)
+    if run.max_memory is None:
+        return _Sizes(threads=threads, read_bytes=READ_BYTES)
+    least = READ_BYTES // 4
+    work = max(reading_mib(cube, least), THREAD_MIB, MAPPING_MIB)
+    hold(run.max_memory, LATER_MIB + work, cube.scene.name)
+    room = run.max_memory - (resident_mib() or PROCESS_MIB) - LATER_MIB
+    return _Sizes(
+        threads=max(1, min(threads, room // THREAD_MIB)),
+        read_bytes=READ_BYTES if reading_mib(cube, READ_BYTES) <= room else least,
+    )
+
+
 def _retrieve(
     store: ScratchStore,
     method: SpectrometerMethod,
     cube: SpectrometerCube,
-    threads: int | None,
+    threads: int,
     progress: Progress,
 ) -> None:
     """Retrieve each group that has enough pixels.
@@ -174,7 +217,7 @@ def _retrieve(
     """
     bands, width = len(cube.absorption.bands), cube.grid.width
     left_out = []
-    with ThreadPoolExecutor(threads or min(usable_threads(), MOST_THREADS), "geoseg-retrieve") as pool:
+    with ThreadPoolExecutor(threads, "geoseg-retrieve") as pool:
 
         def retrieve(group: int, over: Over = map) -> bool:
             chunks = store.group(group)

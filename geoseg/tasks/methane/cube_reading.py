@@ -104,21 +104,45 @@ def _common(scene: Scene) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _windows(cube: SpectrometerCube) -> tuple[list[Window], int]:
+def reading_mib(cube: SpectrometerCube, read_bytes: int) -> int:
+    """Return the MiB that `copy_bands` takes: source blocks, and a window as stored and as radiance."""
+    _, size = _windows(cube, read_bytes)
+    return (_cache(size, read_bytes) + 2 * max(size, read_bytes)) // 2**20
+
+
+def _cache(size: int, read_bytes: int) -> int:
+    return max(2 * size, 4 * read_bytes)
+
+
+def _windows(cube: SpectrometerCube, read_bytes: int) -> tuple[list[Window], int]:
     """Return windows of whole blocks that cover the scene, and the bytes that decoding one takes."""
     grid, raster = cube.grid, cube.scene.bands[0].raster
     indexes = [band.index for band in cube.scene.bands if band.raster is raster]
-    rows, cols, size = raster.stretch(indexes, READ_BYTES)
+    rows, cols, size = raster.stretch(indexes, read_bytes)
     starts = itertools.product(range(0, grid.height, rows), range(0, grid.width, cols))
     return [
         Window(row=row, col=col, height=rows, width=cols).intersect(grid.window) for row, col in starts
     ], size
 
 
-def copy_bands(store: ScratchStore, file: ColumnsFile, cube: SpectrometerCube, progress: Progress) -> None:
-    """Copy the bands of the absorption window to the scratch store, and the screening bands to the file."""
-    width, (windows, size) = cube.grid.width, _windows(cube)
-    with rasterio.Env(GDAL_CACHEMAX=max(2 * size, 4 * READ_BYTES)):
+def copy_bands(
+    store: ScratchStore,
+    file: ColumnsFile,
+    cube: SpectrometerCube,
+    progress: Progress,
+    read_bytes: int = READ_BYTES,
+) -> None:
+    """Copy the bands of the absorption window to the scratch store, and the screening bands to the file.
+
+    Args:
+        store: gets the radiance.
+        file: gets the screening bands.
+        cube: the scene.
+        progress: callback.
+        read_bytes: of the source blocks that are decoded together, about.
+    """
+    width, (windows, size) = cube.grid.width, _windows(cube, read_bytes)
+    with rasterio.Env(GDAL_CACHEMAX=_cache(size, read_bytes)):
         for done, window in enumerate(windows, start=1):
             pixels = cube.scene.read(window, cube.absorption.bands)
             radiance = pixels.physical()

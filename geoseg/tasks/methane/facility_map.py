@@ -19,7 +19,7 @@ from geoseg.engine.make_map import begin, footprint, outputs_of, parse_crs
 from geoseg.engine.map_report import write_report
 from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline
-from geoseg.engine.plan import Plan
+from geoseg.engine.plan import DRAWING_MIB, LATER_MIB, Plan
 from geoseg.engine.preview import Preview, rasterise
 from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
@@ -30,6 +30,7 @@ from geoseg.outputs.picture import MapPicture, draw_picture
 from geoseg.outputs.words import credits_of, map_title
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import open_classifier
+from geoseg.runtimes.memory import check_peak, hold
 from geoseg.runtimes.network_session import OpenedSession
 from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
@@ -42,7 +43,7 @@ from geoseg.tasks.methane.facility_peaks import (
     window_areas,
 )
 from geoseg.tasks.methane.facility_scenes import ClassifierInput, open_inputs
-from geoseg.tasks.methane.facility_scoring import WindowScores, plan_windows, score_windows
+from geoseg.tasks.methane.facility_scoring import WindowScores, plan_windows, score_windows, windows_mib
 
 LOG = logging.getLogger(__name__)
 
@@ -135,13 +136,15 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
     """Score the windows, find the facilities and write them."""
     started = time.monotonic()
     run, scene = job.spec.run, job.inputs[0].scene
+    drawn = DRAWING_MIB if run.picture is not None or run.report is not None else 0
+    hold(run.max_memory, windows_mib(job.inputs, run.max_memory) + LATER_MIB + drawn, scene.name)
     dst_crs = None if run.dst_crs is None else parse_crs(run.dst_crs)
     preview = Preview(scene.grid, job.inputs[0].bands)
     scored = score_windows(
         job.model,
         job.opened.session,
         job.inputs,
-        progress=progress,
+        progress=_checked(progress, run.max_memory, scene.name),
         preview=preview,
         max_memory=run.max_memory,
     )
@@ -176,6 +179,16 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
             write_report(run.report, picture, record, scene.grid, sink, beside, sink.layers[1])
         beside.commit()
     return record
+
+
+def _checked(progress: Progress, max_memory: int | None, name: str) -> Progress:
+    """Return a callback that also ends the run where it takes more than `--max-memory`."""
+
+    def checked(done: int, total: int, unit: str) -> None:
+        check_peak(max_memory, name)
+        progress(done, total, unit)
+
+    return checked
 
 
 def _totals(job: _FacilityRun, peaks: Peaks, scored: WindowScores) -> tuple[ClassTotal, ...]:

@@ -12,9 +12,10 @@ import rasterio
 from numpy.typing import NDArray
 
 from geoseg.engine.feature_rows import OBSERVED, feature_grid
-from geoseg.engine.plan import Plan, column_bands, make_plan
+from geoseg.engine.network_on_scene import network_mib
+from geoseg.engine.plan import Plan, array_room, buffers_bytes, column_bands, make_plan, widest_band
 from geoseg.engine.preview import Preview
-from geoseg.engine.reading import TileRow, ahead, read_tile_rows
+from geoseg.engine.reading import LEAST_CACHE, TileRow, ahead, read_tile_rows
 from geoseg.grid import Grid
 from geoseg.runtimes.classify import Classifier
 from geoseg.spec import ModelSpec
@@ -65,7 +66,7 @@ def score_windows(
     scores = np.full((len(model.classes), tiles.rows, tiles.cols), np.nan, np.float32)
     queue = _Queue(model, classifier, inputs, scores)
     spans = _spans(inputs, max_memory)
-    with rasterio.Env(GDAL_CACHEMAX=_cache(inputs)):
+    with rasterio.Env(GDAL_CACHEMAX=_cache(inputs, max_memory)):
         for number, span in enumerate(spans):
             for rows in _rows(inputs, span):
                 if preview is not None:
@@ -139,9 +140,20 @@ def _spans(inputs: Sequence[ClassifierInput], max_memory: int | None) -> list[ra
     return max(spans, key=len)
 
 
-def _cache(inputs: Sequence[ClassifierInput]) -> int:
+def windows_mib(inputs: Sequence[ClassifierInput], max_memory: int | None) -> int:
+    """Return the MiB of the pixels and source blocks that are held at once."""
+    spans = _spans(inputs, max_memory)
+    pixels = sum(
+        buffers_bytes(item.tiles, widest_band(item.tiles, spans), bands=len(item.bands), itemsize=4, planes=0)
+        for item in inputs
+    )
+    return (pixels + _cache(inputs, max_memory)) // 2**20
+
+
+def _cache(inputs: Sequence[ClassifierInput], max_memory: int | None) -> int:
     """Return the size of the block cache: a row of windows may touch two rows of blocks."""
-    return max(2 * sum(item.scene.cache_bytes(item.bands) for item in inputs), MIN_CACHE)
+    wanted = max(2 * sum(item.scene.cache_bytes(item.bands) for item in inputs), MIN_CACHE)
+    return wanted if max_memory is None else min(wanted, max(array_room(max_memory) // 4, LEAST_CACHE))
 
 
 def plan_windows(
@@ -161,7 +173,7 @@ def plan_windows(
         bands=math.ceil(bands),
         itemsize=4,
         planes=0,
-        cache_bytes=_cache(inputs),
-        session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
+        cache_bytes=_cache(inputs, max_memory),
+        session_mib=network_mib(model),
         seconds_per_tile=seconds * READING,
     )

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.engine.feature_rows import feature_grid, feature_rows, feature_tiles
+from geoseg.engine.feature_rows import feature_grid, feature_rows, feature_tiles, rows_mib
 from geoseg.engine.make_map import begin_files, plan
-from geoseg.engine.plan import Plan
+from geoseg.engine.plan import LATER_MIB, Plan, array_room
+from geoseg.engine.reading import LEAST_CACHE
 from geoseg.errors import UsageError
 from geoseg.files.background import Background
 from geoseg.files.inputs import reading_inputs
@@ -22,6 +23,7 @@ from geoseg.messages import collected, collecting, note, warn
 from geoseg.outputs.embedding import EmbeddingSink
 from geoseg.outputs.embedding_table import EmbeddingTable
 from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
+from geoseg.runtimes.memory import check_peak, hold
 from geoseg.runtimes.session_wrapper import replaced_runtime
 from geoseg.spec import EmbedSpec
 from geoseg.tasks.scene_dates import open_dates
@@ -69,6 +71,10 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
         if dry_run:
             # A feature takes the place of stride² pixels in the sums.
             return plan(recipe, run, planes=max(1, encoded.bundle.width // model.stride**2))
+        most_cache = None if run.max_memory is None else max(array_room(run.max_memory) // 4, LEAST_CACHE)
+        hold(
+            run.max_memory, rows_mib(recipe, model.stride, tiles, most_cache) + LATER_MIB, recipe.source.name
+        )
         beside = stack.enter_context(OutputFiles([run.output], overwrite=run.overwrite))
         grid = feature_grid(recipe.source.grid, model.stride)
         tags = tags_of(encoded, tiles)
@@ -87,7 +93,9 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
                 run.output, grid=grid, count=encoded.bundle.width, dtype=spec.dtype, tags=tags, beside=beside
             )
         stack.enter_context(sink)
-        observed, seconds = write_rows(encoded, tiles, sink, progress)
+        observed, seconds = write_rows(
+            encoded, tiles, sink, progress, max_memory=run.max_memory, most_cache=most_cache
+        )
         if not observed:
             warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the file is empty")
         record = _record(spec, encoded, tiles, observed, seconds, started)
@@ -97,16 +105,34 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
 
 
 def write_rows(
-    encoded: EncodedScene, tiles: TileGrid, sink: EmbeddingSink | EmbeddingTable, progress: Progress
+    encoded: EncodedScene,
+    tiles: TileGrid,
+    sink: EmbeddingSink | EmbeddingTable,
+    progress: Progress,
+    *,
+    max_memory: int | None = None,
+    most_cache: int | None = None,
 ) -> tuple[int, float]:
     """Compute the features of a scene and write them on one other thread.
 
+    Args:
+        encoded: recipe and encoder.
+        tiles: how the scene is cut.
+        sink: an open output.
+        progress: callback.
+        max_memory: MiB, of the request.
+        most_cache: bytes of the cache of source blocks at most.
+
     Returns:
         Number of observed features, and the seconds that the network took.
+
+    Raises:
+        UsageError: the run takes more than `max_memory`.
     """
     valid, seconds = 0, 0.0
     with Background("geoseg-write") as writing_thread:
-        for rows in feature_rows(encoded.recipe, encoded.bundle.model.stride, tiles, progress):
+        for rows in feature_rows(encoded.recipe, encoded.bundle.model.stride, tiles, progress, most_cache):
+            check_peak(max_memory, encoded.recipe.source.name)
             valid += int(np.count_nonzero(rows.valid))
             seconds += rows.seconds
             writing_thread.begin(sink.write, rows.window, rows.values, rows.valid)

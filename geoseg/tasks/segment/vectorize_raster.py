@@ -19,7 +19,7 @@ import geoseg
 from geoseg.engine.exposure import measuring_exposure
 from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
-from geoseg.engine.plan import PROCESS_MIB, polygon_limits
+from geoseg.engine.plan import DRAWING_MIB, LATER_MIB, PROCESS_MIB, array_room, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.reading import ahead
 from geoseg.engine.recipe import Extras
@@ -39,7 +39,9 @@ from geoseg.outputs.styles import style_facts
 from geoseg.outputs.words import map_title
 from geoseg.pixels import NODATA_CLASS, Strip, nodata_class
 from geoseg.polygons import Storage
+from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
+from geoseg.runtimes.memory import check_peak, hold, resident_mib
 from geoseg.scenes.class_map import open_class_map
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
@@ -106,6 +108,8 @@ def vectorize(
             text = f"{mask}: {place.lack}; the polygons are in pixel coordinates and have no area"
             warn(LOG, "no-georeference", f"{text}; {place.remedy}")
         cleaning = cleaning_of(run, grid, mask)
+        rows = _strip_rows(run.max_memory, grid.width)
+        limits = _limits(run, rows * grid.width * ROW_BYTES // 2**20, mask)
         own: dict[str, Kind] = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
         schema = {**own, **schema_of(run.attributes)}
         crs = cleaning.dst_crs or grid.crs
@@ -131,14 +135,15 @@ def vectorize(
             extras=extras,
             storage=Storage(
                 spill=stack.enter_context(Spill(folder_beside(run.output))),
-                limits=polygon_limits(run.max_memory, PROCESS_MIB + ROWS * grid.width * ROW_BYTES // 2**20),
+                limits=limits,
                 keep_edits=run.report is not None,
             ),
         )
         preview = Preview(grid, (), longest=LONGEST if run.report is not None else 1)
-        for strip in ahead(_strips(dataset, mask)):
+        for strip in ahead(_strips(dataset, mask, rows)):
             preview.add_classes(strip.row, strip.classes)
             writer.add(strip)
+            check_peak(run.max_memory, mask)
             progress(strip.stop_row, grid.height, "rows")
         writer.finish(preview if run.report is not None else None)
         record = RunRecord(
@@ -225,15 +230,35 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     return dataset
 
 
-def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
+def _strip_rows(max_memory: int | None, width: int) -> int:
+    """Return the rows of a strip: fewer where `--max-memory` has no room for `ROWS`."""
+    if max_memory is None:
+        return ROWS
+    return max(1, min(ROWS, array_room(max_memory) // (width * ROW_BYTES)))
+
+
+def _limits(run: RunSpec, strips_mib: int, mask: str) -> Limits:
+    """Return the limits of polygons beside strips and outputs.
+
+    Raises:
+        UsageError: `--max-memory` is less than the smallest strips and batches need.
+    """
+    if run.max_memory is None:
+        return polygon_limits(None, PROCESS_MIB + strips_mib)
+    need = strips_mib + LATER_MIB + (DRAWING_MIB if run.report is not None else 0)
+    hold(run.max_memory, need + LEAST_MIB, mask)
+    return polygon_limits(run.max_memory, (resident_mib() or PROCESS_MIB) + need)
+
+
+def _strips(dataset: rasterio.DatasetReader, mask: str, rows: int) -> Iterator[Strip]:
     """Yield strips of classes from top to bottom; every score is 1."""
-    for row in range(0, dataset.height, ROWS):
-        window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
+    for row in range(0, dataset.height, rows):
+        window = RasterioWindow(0, row, dataset.width, min(rows, dataset.height - row))
         with reading(f"{mask}, rows {row}-{row + window.height - 1}"):
             values = dataset.read(1, window=window)
             valid = dataset.read_masks(1, window=window) > 0
         if values.dtype != np.uint8 and (valid & ((values < 0) | (values > NODATA_CLASS))).any():
-            raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are not classes")
+            raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + rows} are not classes")
         if (valid & (values == NODATA_CLASS)).any():
             warn(
                 LOG,

@@ -14,6 +14,7 @@ from geoseg.models.networks.encoders.encoder import Encoder
 from torch import Tensor, nn
 
 from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.files.hashes import file_sha256
 from geoseg.spec import EncoderWeights
 
@@ -103,13 +104,15 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
     Raises:
         ModelError: the file is no file of tensors.
     """
+    remedy = "the file is damaged, or was not written by torch.save or safetensors"
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file  # noqa: PLC0415 - for such files only
+        with loading(path, "the weights cannot be read", remedy, passing=(OSError, pickle.UnpicklingError)):
+            if path.suffix == ".safetensors":
+                from safetensors.torch import load_file  # noqa: PLC0415 - for such files only
 
-            return dict(load_file(path))
-        with torch.serialization.safe_globals(_NUMBERS):
-            found = torch.load(path, map_location="cpu", weights_only=True)
+                return dict(load_file(path))
+            with torch.serialization.safe_globals(_NUMBERS):
+                found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"{path}: the weights cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
@@ -117,11 +120,6 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
         raise ModelError(
             f"{path}: the weights cannot be read: the file is damaged, or holds other objects than tensors, "
             "which may run code. Write its state_dict alone, by safetensors or torch.save"
-        ) from error
-    except Exception as error:  # safetensors has an exception type of its own
-        raise ModelError(
-            f"{path}: the weights cannot be read: the file is damaged, or was not written by torch.save or "
-            "safetensors"
         ) from error
     for name in ("state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(name), dict):

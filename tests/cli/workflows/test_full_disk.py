@@ -29,8 +29,11 @@ from tests.spectrometer import simulate, write_granule
 Geoseg = Callable[..., tuple[str, str]]
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
-BANDED = ("--max-memory", "64", "--tile", "128")
-"""Many column bands."""
+BANDED = ("--tile", "128")
+LITTLE = (
+    "import geoseg.engine.plan as plan; plan.WIDEST = plan.TOTAL_MIB = 1; from geoseg.cli import main; main()"
+)
+"""The program with many column bands, and little memory for polygons: outlines and edits go to disk."""
 SENSOR = ("--sensor", "sentinel-2-l2a-harmonised")
 
 
@@ -69,10 +72,7 @@ COMMANDS = {
         *SENSOR,
         "--method",
         "classical",
-        "--max-memory",
-        "64",
-        "--tile",
-        "128",
+        *BANDED,
     ),
     "flood of a wide scene": ("flood", "wide.tif", *SENSOR, "--method", "classical"),
     "change": ("change", "before.tif", "after.tif", *SENSOR, *BANDED),
@@ -82,10 +82,7 @@ COMMANDS = {
         *SENSOR,
         "--model",
         "water-optical",
-        "--max-memory",
-        "64",
-        "--tile",
-        "128",
+        *BANDED,
     ),
 }
 
@@ -95,18 +92,16 @@ def test_scratch_files_beside_the_output(command: str, scenes: Path, tmp_path: P
     """In a process of its own, which a signal would end."""
     words = [scenes / word if word.endswith(".tif") else word for word in COMMANDS[command]]
     with small_disk(tmp_path / "disk", 96) as disk:
-        call = [sys.executable, "-m", "geoseg", *map(str, words), "-o", str(disk / "map.gpkg")]
+        program = ["-m", "geoseg"] if "wide.tif" in COMMANDS[command] else ["-c", LITTLE]
+        call = [sys.executable, *program, *map(str, words), "-o", str(disk / "map.gpkg")]
         done = subprocess.run(call, check=False, capture_output=True, text=True)
         assert done.returncode == 6, (done.returncode, done.stderr)
         assert "scratch files cannot be written there" in done.stderr
         assert list(disk.iterdir()) == []
 
 
-NOISE = ("--max-memory", "64")
-"""Little memory: outlines of noise and edits go to disk."""
-
 MOMENTS = {
-    "vectorize noise": (("vectorize", "noise.tif", *NOISE), (150, 1000, 2500, 5000, 9000)),
+    "vectorize noise": (("vectorize", "noise.tif"), (150, 1000, 2500, 5000, 9000)),
     "flood and its raster": (
         ("flood", "after.tif", *SENSOR, "--method", "classical", "--raster", "a.cog", "--picture", "a.png"),
         (30, 100, 200, 400),
@@ -132,7 +127,7 @@ def test_the_disk_is_full_at_any_moment(command: str, scenes: Path, tmp_path: Pa
             call = [str(ends[word[-4:]] / word) if word[-4:] in ends else word for word in words]
             call = [word for word in call if word != suffix]
             done = subprocess.run(
-                [sys.executable, "-m", "geoseg", *call, "-o", str(disk / f"map.{suffix}")],
+                [sys.executable, "-c", LITTLE, *call, "-o", str(disk / f"map.{suffix}")],
                 check=False,
                 capture_output=True,
                 text=True,

@@ -37,12 +37,12 @@ def test_every_command_maps_what_is_not_damaged() -> None:
 
 
 def test_thirty_hostile_inputs() -> None:
-    _run("hostile", "--every", "41")
+    _run("hostile", "--every", "91")
 
 
 @pytest.mark.slow
 def test_four_hundred_hostile_inputs() -> None:
-    _run("hostile", "--every", "3")
+    _run("hostile", "--every", "7")
 
 
 def test_three_kills() -> None:

@@ -1,0 +1,92 @@
+"""Memory of this process: how much it has, and the promise of `--max-memory`."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from contextlib import suppress
+from contextvars import ContextVar
+from pathlib import Path
+
+from geoseg.errors import UsageError
+
+SLACK = 1.1
+"""A run may take so many times `--max-memory`: sizes of arrays are known, those of libraries vary."""
+
+STEP_MIB = 10
+"""Values that a message names are multiples of it."""
+
+_EARLIER: ContextVar[int] = ContextVar("peak before the run", default=0)
+"""MiB; a worker maps many scenes, and a notebook held other data."""
+
+
+def begin_run() -> None:
+    """Take the peak so far as that of others: of earlier runs, or of a notebook."""
+    _EARLIER.set(peak_mib())
+
+
+def resident_mib() -> int:
+    """Return the resident size of this process in MiB, without what its heap has free; 0: not known."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    with suppress(AttributeError, OSError):  # glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+    return _status("VmRSS")
+
+
+def peak_mib() -> int:
+    """Return the greatest resident size of this process so far, MiB; 0 where it is not known.
+
+    Unlike that of `getrusage` it does not contain the process that started this one.
+    """
+    return _status("VmHWM")
+
+
+def hold(limit_mib: int | None, need_mib: int, name: str) -> None:
+    """Check before some work that it keeps to `--max-memory`.
+
+    Args:
+        limit_mib: of the request; None: there is none.
+        need_mib: what the work takes beside what the process has, at least.
+        name: of the scene, for the message.
+
+    Raises:
+        UsageError: it takes more than the limit and `SLACK`, or the run has had more already.
+    """
+    if limit_mib is None:
+        return
+    present = resident_mib()
+    if present:
+        _refuse(limit_mib, max(present + need_mib, _own_peak()), name)
+
+
+def check_peak(limit_mib: int | None, name: str) -> None:
+    """Check during work that it keeps to `--max-memory`; for the arguments and errors see `hold`."""
+    if limit_mib is not None:
+        _refuse(limit_mib, _own_peak(), name)
+
+
+def _own_peak() -> int:
+    """Return the peak of this run, MiB; 0: it is lower than that of earlier ones."""
+    peak = peak_mib()
+    return peak if peak > _EARLIER.get() else 0
+
+
+def _refuse(limit_mib: int, least_mib: int, name: str) -> None:
+    if least_mib > SLACK * limit_mib:
+        least = -(-least_mib // STEP_MIB) * STEP_MIB
+        raise UsageError(
+            f"{name}: `--max-memory {limit_mib}MiB` is less than this run needs; give "
+            f"`--max-memory {least}MiB` or more, or map a smaller part (`--bbox`, `--aoi`)"
+        )
+
+
+def _status(field: str) -> int:
+    """Return a field of Linux's table of this process in MiB; 0 elsewhere."""
+    try:
+        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    found = re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)
+    return -(-int(found[1]) // 2**10) if found else 0

@@ -1,0 +1,54 @@
+"""Memory of the process, and the promise of --max-memory."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.runtimes import memory
+from geoseg.runtimes.memory import begin_run, check_peak, hold, peak_mib, resident_mib
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured on Linux")
+
+
+def test_arrays_count_while_they_exist() -> None:
+    before = resident_mib()
+    held = np.ones(64 * 2**20, np.uint8)
+    assert resident_mib() - before > 50
+    del held
+    assert resident_mib() - before < 40
+    assert peak_mib() >= before + 50
+
+
+def test_the_least_is_named_and_is_enough() -> None:
+    begin_run()
+    hold(None, 10**6, "scene")
+    least = resident_mib() + 100
+    hold(least, 100, "scene")
+    hold(round(least / 1.09), 100, "scene")
+    with pytest.raises(UsageError, match=r"scene: --max-memory 64 MiB .*give --max-memory \d+MiB") as caught:
+        hold(64, 100, "scene")
+    named = int(str(caught.value).partition("give --max-memory ")[2].partition("MiB")[0])
+    hold(named, 100, "scene")
+
+
+def test_what_a_run_took_counts_and_what_was_before_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_run()
+    check_peak(1, "scene")
+    monkeypatch.setattr(memory, "peak_mib", lambda: 10**6)
+    check_peak(10**6 - 10, "scene")
+    with pytest.raises(UsageError, match="give --max-memory 1000000MiB"):
+        check_peak(1000, "scene")
+    with pytest.raises(UsageError, match="give --max-memory 1000000MiB"):
+        hold(5000, 1, "scene")
+    begin_run()
+    check_peak(1000, "scene")
+
+
+def test_where_memory_is_not_known_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert resident_mib() == 0
+    hold(64, 1000, "scene")
