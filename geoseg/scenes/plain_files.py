@@ -24,6 +24,7 @@ from geoseg.scenes.georeference import georeference
 from geoseg.scenes.legend import Legend, read_legend
 from geoseg.scenes.paths import gdal_path, is_local, looks_like_raster
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.stac_documents import holds_items
 from geoseg.scenes.vector_files import crs_of, reading_vector
 
 FileFacts = dict[str, JsonValue]
@@ -80,7 +81,7 @@ def _described(path: str, *, unread: bool) -> FileFacts | None:
     if not is_local(path) or not is_vector_kind(path):
         return None
     try:
-        return _vector(path)
+        return None if holds_items(path) else _vector(path)
     except SceneError:
         return None
 

@@ -83,6 +83,19 @@ def read_item(path: str) -> tuple[Table, str]:
     return found[0], document
 
 
+def holds_items(path: str) -> bool:
+    """Return whether a local file is a STAC item or a collection of items, which are GeoJSON too.
+
+    Raises:
+        SceneReadError: a JSON file cannot be read or is not a JSON object.
+    """
+    if not path.lower().endswith(_JSON):
+        return False
+    table = read_document(path)
+    items = array_of(table.get("features")) if table.get("type") == "FeatureCollection" else [table]
+    return any(isinstance(item, dict) and "assets" in item for item in items)
+
+
 def _check_item(table: Table, document: str, name: str | None) -> None:
     if table.get("type") != "Feature" or "assets" not in table:
         kind = table.get("type") or "unknown"

@@ -66,9 +66,9 @@ def map_change(
         ModelError: the network does not fit the dates.
         OutputError: an output cannot be written.
     """
+    begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()], spec.matrix)
     model = find_model(spec.model) if spec.model is not None else None
     _check_options(spec, model)
-    begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()], spec.matrix)
     with ExitStack() as stack:
         recipe = _recipe(spec, model, stack, progress, dry_run=dry_run)
         if dry_run:

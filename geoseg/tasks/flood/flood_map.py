@@ -52,14 +52,14 @@ def map_flood(
         ModelError: the network does not fit the scene.
         OutputError: an output cannot be written.
     """
-    model = find_model(spec.model) if spec.model is not None else None
-    check_options(spec, model)
     references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
     references_given += spec.layer.values()
     begin(
         spec.run,
         [*spec.scene.paths, *references_given, *(path for scene in spec.before for path in scene.paths)],
     )
+    model = find_model(spec.model) if spec.model is not None else None
+    check_options(spec, model)
     with ExitStack() as stack:
         if model is not None and takes_series(model):
             recipe = _by_series(spec, model, stack, progress, dry_run=dry_run)

@@ -73,8 +73,8 @@ def map_plumes(
     check_method(spec.method)
     read = [path for path in (spec.wind, spec.absorption, spec.facilities) if isinstance(path, Path)]
     scenes = [path for scene in (spec.scene, *spec.reference) for path in scene.paths]
-    model = _network(spec.model) if spec.model is not None else None
     begin(spec.run, [*scenes, *read], spec.columns)
+    model = _network(spec.model) if spec.model is not None else None
     facilities = None
     if spec.facilities is not None:
         from geoseg.tasks.methane.facility_attribution import read_facilities  # noqa: PLC0415 - only with facilities

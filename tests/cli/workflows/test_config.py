@@ -120,7 +120,7 @@ def test_mistakes_in_the_file_are_placed(text: str, told: list[str], geoseg: Geo
 
 def test_a_file_that_cannot_be_read(geoseg: Geoseg, tmp_path: Path) -> None:
     _, err = geoseg("flood", "--config", tmp_path / "none.yaml", code=2)
-    assert "none.yaml: cannot be read: No such file" in err
+    assert "none.yaml`: cannot be read: No such file" in err
     (tmp_path / "binary.yaml").write_bytes(b"\xe9\xff\x00a")
     _, err = geoseg("flood", "--config", tmp_path / "binary.yaml", code=2)
     assert "not text in UTF-8" in err
