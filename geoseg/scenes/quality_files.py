@@ -163,4 +163,6 @@ def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
     matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
     starts = (match.groupdict().get("stem") or layer[: match.start()] for match in matches if match)
     start = max(starts, key=len, default="")
+    if spec.band_names is not None:
+        start = start.replace(*spec.band_names)
     return len(start) >= LEAST_SHARED and name.startswith(start)
