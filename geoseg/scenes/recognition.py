@@ -92,7 +92,7 @@ def recognise(
         name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
     ):
         return SensorMatch(sensor=generic, reason="bands named in words or by wavelength")
-    if instrument is not None and instrument.certain and not instrument.sensors:
+    if instrument is not None and instrument.certain and not any(instrument.sensors):
         return SensorMatch(
             sensor=None, instrument=f"{instrument.name} is named as a product of {instrument.title} is"
         )
@@ -241,7 +241,7 @@ def _by_labels(
     signed = [item.raster.dtypes[item.index - 1].kind == "i" for item in candidates]
     evidence = _hls_evidence(candidates)
     fits: dict[str, dict[int, str]] = {}
-    weights: dict[str, tuple[int, int]] = {}
+    labels: dict[str, dict[int, str]] = {}
     for name, sensor in sensors.items():
         if not sensor.file_patterns or sensor.plain_labels or name == "generic":
             continue
@@ -256,17 +256,13 @@ def _by_labels(
         }
         if found:
             fits[name] = {position: words[word] for position, word in found.items()}
-            # A longer label is more specific: `SR_B4` is not `B4`.
-            weights[name] = (len(found), sum(map(len, found.values())))
-    if instrument is not None:
-        # A folder may be named after something else: its instrument counts if no other explains more labels.
-        most = 1 if instrument.certain else max(map(len, fits.values()), default=0)
-        allowed = {name: got for name, got in fits.items() if instrument.allows(name) and len(got) >= most}
-        fits = allowed if allowed or instrument.certain else fits
-    if not fits:
+            labels[name] = found
+    counting = labels if instrument is None else instrument.sensors_that_count(labels)
+    if not counting:
         return None
-    weights = {name: weights[name] for name in fits}
-    best = [name for name in fits if weights[name] == max(weights.values())]
+    # A longer label is more specific: `SR_B4` is not `B4`.
+    weights = {name: (len(labels[name]), sum(map(len, labels[name].values()))) for name in counting}
+    best = [name for name in weights if weights[name] == max(weights.values())]
     if evidence == "pixels":
         best = [name for name in best if name.startswith("hls")] or best
     meanings = {
@@ -338,7 +334,8 @@ def not_recognised(
     if instrument:
         return BandError(
             f"{instrument}, whose bands geoseg does not know: name each band with {one}, as the documents of "
-            "the product number them (values are read as stored, or scaled by the file's tags)"
+            "the product number them (values are read as stored, or scaled by the file's tags). If the name "
+            "is that of something else, set `--sensor`"
         )
     single = list(dict.fromkeys(other.where for other in candidates if other.raster.count == 1))
     if count == 1 and len(single) > 1:
