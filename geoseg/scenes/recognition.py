@@ -86,7 +86,7 @@ def recognise(
     if words:
         return SensorMatch(sensor=radar, reason=f"bands named {', '.join(sorted(map(str, words)))}")
     if _looks_like_db(candidates):
-        reason = "two float bands with values that look like dB, read as VV, VH (VH is the darker)"
+        reason = "two float bands with values that look like dB"
         return SensorMatch(sensor=radar, reason=reason)
     if any(
         name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
