@@ -81,9 +81,10 @@ def named_instrument(
         candidates: its bands that have no name yet.
         known: all instruments.
     """
-    labels = {label for item in candidates for label in item.labels}
+    labels = list(dict.fromkeys(label for item in candidates for label in item.labels))
     files = [base_name(asset.path) for asset in product.assets]
-    found = _shown(files, labels, known)
+    # Labels of a VRT are the names of its files.
+    found = _shown([*files, *labels], labels, known)
     if found:
         return _named(found, certain=True)
     parents = [list(reversed(PurePosixPath(asset.path).parts[:-1])) for asset in product.assets]

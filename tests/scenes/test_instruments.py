@@ -120,6 +120,15 @@ def test_names_decide_between_sensors_of_the_same_labels(tmp_path: Path, form: s
     assert {name.rpartition("-")[0] for name in fitting} == {SHOWN[form]}
 
 
+def test_descriptions_show_an_instrument_as_names_of_files_do(tmp_path: Path) -> None:
+    labels = [f"LC08_044034_20180611_B{number}" for number in range(1, 8)]
+    path = write_raster(
+        tmp_path / "stack.tif", np.stack([counts(band) for band in ORDER]), descriptions=labels
+    )
+    with pytest.raises(BandError, match="fit several sensors: landsat-8-l1, landsat-8-l2;"):
+        scene(path)
+
+
 @pytest.mark.parametrize("craft", ["LT05", "LE07", "LC08", "LC09"])
 def test_surface_reflectance_of_earth_engine_needs_no_sensor(tmp_path: Path, craft: str) -> None:
     old = craft in {"LT05", "LE07"}
