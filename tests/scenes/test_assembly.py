@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ IW = "S1A_IW_GRDH_1SDV_20230507T111213_20230507T111238_048426_05D34F_1A2B_TC.tif
 EW = IW.replace("IW_GRDH_1SDV", "EW_GRDM_1SDH")
 
 
-def names_of(path: Path, stored: str, *levels: float) -> tuple[str, ...]:
+def names_of(path: Path, stored: Any, *levels: float) -> tuple[str, ...]:
     """Write bands of some levels in dB, and return the names that they are read by."""
     noise = np.random.default_rng(1).normal(0, 1.5, (len(levels), 48, 48))
     db = np.array(levels)[:, None, None] + noise
