@@ -347,20 +347,6 @@ def test_cubes_of_digital_earth_australia(tmp_path: Path, form: str) -> None:
         right(opened, sensor, None, {band: band for _, band in bands.values()})
 
 
-def test_clouds_of_digital_earth_australia_are_of_their_date(tmp_path: Path) -> None:
-    form = next(iter(DEA))
-    for day, code in (("13", 2), ("14", 1)):
-        name = form.replace("-14_", f"-{day}_")
-        for number, band in (("band03", "green"), ("band08", "nir")):
-            write_raster(tmp_path / name.format(number), counts(band), nodata=-999)
-        mask = np.full(counts("nir").shape, code, np.uint8)
-        write_raster(tmp_path / name.replace("nbart", "oa").format("fmask"), mask)
-    given = [tmp_path / form.format(number) for number in ("band03", "band08")]
-    with scene(*given) as opened:
-        assert [layer.title for layer in opened.quality.layers] == ["oa_fmask"]
-        assert opened.read(opened.grid.window, ["nir"]).valid.all()
-
-
 @pytest.mark.parametrize("given", ["data", "dim", "parent"])
 def test_a_product_of_snap(tmp_path: Path, given: str) -> None:
     name = "S1A_IW_GRDH_1SDV_20230507T111213_20230507T111238_048426_05D34F_1A2B_Orb_Cal_TC"
