@@ -74,7 +74,7 @@ def recognise(
     axes = embedding_sensor(candidates, sensors)
     if axes is not None:
         return SensorMatch(sensor=axes, reason="its band names")
-    match = _by_file_names(product, sensors)
+    match = _by_file_names(product, candidates, sensors)
     if match is not None:
         return match
     instrument = named_instrument(product, candidates, instruments())
@@ -210,10 +210,13 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> SensorMatch | None:
+def _by_file_names(
+    product: Product, candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]
+) -> SensorMatch | None:
     """Return the sensor that fits most file names; else that of the product's or the folders' names.
 
-    Folder names are unreliable: they count only if no file name fits a sensor.
+    Folder names are unreliable: they count only if no file name fits a sensor, and that of a sensor itself,
+    such as `hls` or `force`, only if no other explains more bands.
     """
     levels: list[list[str]] = [[base_name(asset.path) for asset in product.assets], list(product.hints)]
     parents = [list(reversed(PurePosixPath(asset.path).parts[-6:-1])) for asset in product.assets]
@@ -221,7 +224,12 @@ def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Senso
     for position, names in enumerate(levels):
         hits = [(key, name) for name in names for key in sensors_of(name, sensors)]
         if position > 0:
-            hits += [(name.lower(), name) for name in names if name.lower() in sensors]
+            known = {name: sensors[name.lower()] for name in names if name.lower() in sensors}
+            hits += [
+                (sensor.name, name)
+                for name, sensor in known.items()
+                if _explains_most(sensor, candidates, sensors)
+            ]
         if hits:
             counts = Counter(key for key, _ in hits)
             best = max(counts, key=lambda key: counts[key])
@@ -229,6 +237,19 @@ def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Senso
                 sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
             )
     return None
+
+
+def _explains_most(
+    sensor: SensorSpec, candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]
+) -> bool:
+    """Return whether no sensor explains the labels of more bands than a given one."""
+
+    def explained(other: SensorSpec, *, names: bool) -> int:
+        words = vocabulary(other, names=names)
+        return sum(word_of(item, words, other.file_patterns) is not None for item in candidates)
+
+    most = max(explained(other, names=False) for other in sensors.values() if not other.plain_labels)
+    return explained(sensor, names=True) >= most
 
 
 def _by_labels(

@@ -211,3 +211,34 @@ def test_folders_of_several_instruments_decide_nothing(tmp_path: Path, name: str
     files(tmp_path / name, "{}.tif", ["B1", "B2", "B3", "B4", "B5", "B6", "B7"])
     with pytest.raises(BandError, match=r"fit several sensors: .*landsat-8"):
         scene(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["emit", "force", "generic", "hls", "modis", "naip", "planetscope"])
+def test_a_folder_named_as_a_sensor_must_explain_the_labels(tmp_path: Path, name: str) -> None:
+    labels = {"B02": "blue", "B03": "green", "B8A": "nir08", "B11": "swir16"}
+    for label, band in labels.items():
+        write_raster(tmp_path / name / "s" / f"{label}.tif", counts(band), pixel=20)
+    with scene(tmp_path / name / "s") as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == "sentinel-2-l2a"
+        assert set(opened.band_names) == set(labels.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("sentinel-2-l1c", ["B01", "B02", "B03", "B04"]),
+        ("landsat-8-l1", ["B1", "B2", "B3", "B4"]),
+        ("planetscope", ["coastal", "blue", "green", "red"]),
+    ],
+)
+def test_a_folder_named_as_a_sensor_decides_between_those_that_fit(
+    tmp_path: Path, name: str, labels: list[str]
+) -> None:
+    form = {"landsat-8-l1": 50_000, "sentinel-2-l1c": 10_000, "planetscope": 10_000}[name]
+    for label, band in zip(labels, ORDER, strict=False):
+        stored = np.rint((SMALL.reflectance(band) + (0.1 if form == 50_000 else 0)) * form).astype(np.uint16)
+        write_raster(tmp_path / name / f"{label}.tif", stored)
+    with scene(tmp_path / name) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == name
