@@ -146,7 +146,7 @@ def _from_xarray(value: Any, place: Georeference) -> list[_Layers]:
     would have lost their scales and nodata values.
 
     Raises:
-        UsageError: it has a dimension besides band, y and x.
+        UsageError: it has a dimension besides band, y and x, or several variables have one besides y and x.
         RuntimeMissingError: `rioxarray` is not installed.
     """
     from geoseg.api.xarrays import rioxarray  # noqa: PLC0415 - only for xarray objects
@@ -162,9 +162,24 @@ def _from_xarray(value: Any, place: Georeference) -> list[_Layers]:
     if not hasattr(value, "data_vars"):
         return [_from_data_array(value, place, crs, transform, tuple(place.bands or ()))]
     layers = {str(name): item for name, item in value.data_vars.items() if value.rio.x_dim in item.dims}
+    further = {
+        name: dim
+        for name, item in layers.items()
+        for dim in item.dims
+        if dim not in (value.rio.x_dim, value.rio.y_dim) and item.sizes[dim] > 1
+    }
+    if further and len(layers) == 1:
+        (only,) = layers.values()
+        return [_from_data_array(only, place, crs, transform, tuple(place.bands or ()))]
+    if further:
+        name, dim = next(iter(further.items()))
+        raise UsageError(
+            f"the variable {name} has the dimension {dim}; select one of it, for example "
+            f"`dataset.isel({dim}=0)`"
+        )
     names = tuple(place.bands or layers)
     if len(names) != len(layers):
-        raise UsageError(f"bands= names {len(names)} bands, and the data set has {len(layers)}")
+        raise UsageError(f"`bands` names {len(names)} bands, and the data set has {len(layers)}")
     each = [
         _from_data_array(item, place, crs, transform, (name,))
         for name, item in zip(names, layers.values(), strict=True)

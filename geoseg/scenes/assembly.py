@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,9 @@ from geoseg.spec import SensorSpec
 from geoseg.spec.band_names import few_names
 
 LOG = logging.getLogger(__name__)
+
+_HORIZONTAL = re.compile(r"_1[SA]DH_|(?<![a-z])hh(?![a-z]).*(?<![a-z])hv(?![a-z])", re.IGNORECASE)
+"""Names of radar files that were sent with horizontal polarisation: Sentinel-1 products of HH and HV."""
 
 COARSER = 1.5
 """Ratio of pixel sizes from which the finer of two files with one band is used; below it is an error."""
@@ -197,6 +201,8 @@ def _in_order(group: Sequence[Candidate], match: SensorMatch) -> list[NamedCandi
     order = orders[0] if orders else None
     if len(orders) > 1:
         order = _with_darkest(group, orders, "vh" if sensor.kind == "sar" else "cirrus")
+    if order is not None and sensor.kind == "sar" and _HORIZONTAL.search(group[0].file):
+        order = tuple({"vv": "hh", "vh": "hv"}.get(name, name) for name in order)
     if order is None and sensor.name == "generic" and match.reason == BY_OPTION:
         order = tuple(f"b{item.index}" for item in group)
     if order is None:
@@ -213,14 +219,20 @@ def _in_order(group: Sequence[Candidate], match: SensorMatch) -> list[NamedCandi
 def _with_darkest(
     group: Sequence[Candidate], orders: Sequence[tuple[str, ...]], band: str
 ) -> tuple[str, ...]:
-    """Return the order in which `band` is at the position of the darkest band, else the first order."""
+    """Return the order in which `band` is at the position of the darkest band, else the first order.
+
+    Polarisations that are about as dark as each other, as those of calm water, have the first order.
+    """
     medians = []
     for item in group:
         values = item.raster.sample(item.index)
         values = values[np.isfinite(values) & (values != 0) & (values > -9000)]
         medians.append(float(np.median(values)) if values.size else 0.0)
     darkest = int(np.argmin(medians))
-    if medians.count(medians[darkest]) > 1:
+    lowest, second = sorted(medians)[:2]
+    # Of dB, which are negative, about 1 to 4 dB; of power 1.5 dB. Cirrus with an offset is darker by little.
+    least = (0.15 if lowest < 0 else 0.3) if band == "vh" else 0.0
+    if second - lowest <= least * max(abs(lowest), abs(second)):
         return orders[0]
     return next((order for order in orders if order[darkest] == band), orders[0])
 

@@ -7,7 +7,7 @@ and 1.24 um in MODIS. Labels therefore count only for sensors that the names do 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -26,14 +26,47 @@ class NamedInstrument:
     """Their names, for people."""
     name: str
     """The file, product or label that shows them."""
-    sensors: tuple[str, ...]
-    """First parts of the names of their sensors; empty: geoseg has none."""
+    sensors: tuple[tuple[str, ...], ...]
+    """First parts of the names of the sensors of each; empty: geoseg does not know its labels."""
     certain: bool
     """Whether names of files or labels show them; names of folders are less certain."""
 
-    def allows(self, sensor: str) -> bool:
-        """Return whether a sensor is one of these instruments."""
-        return any(sensor == start or sensor.startswith(f"{start}-") for start in self.sensors)
+    def sensors_that_count(self, words: Mapping[str, Mapping[int, str]]) -> Collection[str]:
+        """Return the sensors whose labels count, of those that explain any.
+
+        Args:
+            words: the labels that each sensor explains, in lower case, by the position of the band.
+        """
+        allowed = {
+            name: found
+            for name, found in words.items()
+            if any(_is_of(name, starts) for starts in self.sensors)
+        }
+        explained = {item for found in allowed.values() for item in found.items()}
+        if any(
+            item not in explained and _OWN_LABEL.search(item[1])
+            for found in words.values()
+            for item in found.items()
+        ):
+            # The name is that of something else, such as a region or a comparison.
+            return words
+        if self.certain:
+            return allowed
+        # Folders hold files of one of several instruments, and are named after other things: theirs counts
+        # if geoseg knows each of them and no other explains more labels.
+        if not all(any(_is_of(name, starts) for name in words) for starts in self.sensors):
+            return words
+        most = max(map(len, words.values()), default=0)
+        return [name for name, found in allowed.items() if len(found) == most] or words
+
+
+_OWN_LABEL = re.compile(r"^(?=.*\d)(?!b\d+$)")
+"""Labels with a number that one instrument only has, such as `b8a` and `sr_b4`, but not `b4`."""
+
+
+def _is_of(sensor: str, starts: Sequence[str]) -> bool:
+    """Return whether the name of a sensor begins with one of some first parts."""
+    return any(sensor == start or sensor.startswith(f"{start}-") for start in starts)
 
 
 def named_instrument(
@@ -48,9 +81,10 @@ def named_instrument(
         candidates: its bands that have no name yet.
         known: all instruments.
     """
-    labels = {label for item in candidates for label in item.labels}
+    labels = list(dict.fromkeys(label for item in candidates for label in item.labels))
     files = [base_name(asset.path) for asset in product.assets]
-    found = _shown(files, labels, known)
+    # Labels of a VRT are the names of its files.
+    found = _shown([*files, *labels], labels, known)
     if found:
         return _named(found, certain=True)
     parents = [list(reversed(PurePosixPath(asset.path).parts[:-1])) for asset in product.assets]
@@ -90,6 +124,6 @@ def _named(found: Sequence[tuple[InstrumentName, str]], *, certain: bool) -> Nam
     return NamedInstrument(
         title=" or ".join(item.title for item, _ in found),
         name=found[0][1],
-        sensors=tuple(start for item, _ in found for start in item.sensors),
+        sensors=tuple(item.sensors for item, _ in found),
         certain=certain,
     )

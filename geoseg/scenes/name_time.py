@@ -9,7 +9,10 @@ _STAMP = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<dash>-?)(?P<month>0[1-9]|1[0-2])(?P=dash)(?P<day>[0-2]\d|3[01])"
     r"(?:[Tt_-]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
 )
-_DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})[Tt](\d{6})(?!\d)")
+_DAY_OF_YEAR = re.compile(
+    # AppEEARS writes the clock after the day without `T`, or only the day.
+    r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})(?:[Tt]|(?<=doy\d{7}))(\d{6})(?!\d)"
+)
 _DAYS_OF_YEAR = (
     # Landsat before the collections.
     re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})", re.IGNORECASE),

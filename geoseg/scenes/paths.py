@@ -181,10 +181,21 @@ def _decoded(content: bytes, name: Path | str) -> str:
         SceneReadError: it declares entities of XML, which no product does: they multiply or name other files;
             or it is JSON of another encoding, whose names would not be those of files and bands.
     """
-    if b"<!ENTITY" in content:
+    text = _in_its_encoding(content, name)
+    # Not of the bytes: those of UTF-16 do not contain these.
+    if "<!ENTITY" in text:
         raise SceneReadError(
             f"{shown(str(name))} declares entities of XML, which are not read; check the file"
         )
+    return text
+
+
+def _in_its_encoding(content: bytes, name: Path | str) -> str:
+    """Return content as text, with marks in place of what is not of its encoding.
+
+    Raises:
+        SceneReadError: it is JSON, and neither UTF-8 nor UTF-16.
+    """
     try:
         return decoded(content)
     except UnicodeDecodeError as error:
@@ -196,7 +207,8 @@ def _decoded(content: bytes, name: Path | str) -> str:
     declared = _XML_ENCODING.match(content)
     try:
         return content.decode(declared[1].decode("ascii") if declared else "utf-8", errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
+        # An unknown encoding, or one such as `idna` that replaces nothing.
         return content.decode(errors="replace")
 
 

@@ -134,9 +134,8 @@ class Product:
     """Files that are not used for mapping."""
 
 
-_BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)", re.IGNORECASE)
-_OWN_BASELINES = (1.0, 90.0)
-"""Range of ESA's own baselines; Sen2Cor run by users writes 99.99, which has no meaning."""
+# ESA's own baselines: Sen2Cor run by users writes 99.99, which has no meaning; `_N48_12_` is a place.
+_BASELINE = re.compile(r"_N(0[1-9])[._]?(\d{2})(?=[_./]|$)", re.IGNORECASE)
 
 
 def iso_time(text: str) -> datetime | None:
@@ -153,6 +152,5 @@ def baseline_in(path: str) -> float | None:
 
     The last baseline in the text counts: in a path it is that of the file.
     """
-    found = [float(f"{major}.{minor}") for major, minor in _BASELINE.findall(path)]
-    found = [value for value in found if _OWN_BASELINES[0] < value < _OWN_BASELINES[1]]
-    return found[-1] if found else None
+    found = _BASELINE.findall(path)
+    return float(".".join(found[-1])) if found else None

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from posixpath import dirname
 
+from geoseg.scenes.name_time import time_in_name
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import Listing, is_local
 from geoseg.scenes.product import Product, QualityFile
@@ -19,7 +20,6 @@ Kinds = Mapping[str, QualitySpec]
 
 LEAST_SHARED = 2
 """Characters that a band file and a quality layer in its folder must share at the start of their names."""
-
 
 MASKS = "MASKS"
 """Subfolder of the quality layers in products of MAJA (MUSCATE)."""
@@ -159,8 +159,16 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
 
 
 def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
-    """Return whether a name starts with the text before the pattern in a layer's name (or group `stem`)."""
+    """Return whether a name starts with the text before the pattern in a layer's name (or group `stem`).
+
+    Where both names have a date after that text, it must be the same.
+    """
+    dates = [time.date() for item in (name, layer) if (time := time_in_name(item))]
+    if len(set(dates)) > 1:
+        return False
     matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
     starts = (match.groupdict().get("stem") or layer[: match.start()] for match in matches if match)
     start = max(starts, key=len, default="")
+    if spec.band_names is not None:
+        start = start.replace(*spec.band_names)
     return len(start) >= LEAST_SHARED and name.startswith(start)

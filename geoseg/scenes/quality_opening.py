@@ -79,7 +79,7 @@ def without_clouds(layers: Sequence[QualityLayer], shared: Collection[Raster]) -
 
 
 _FILL = 255
-"""Fill value of 8-bit layers, which does not tell their kind."""
+"""Fill value of 8-bit layers, also stored in more bits, which does not tell their kind."""
 
 
 def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) -> QualitySpec | None:
@@ -89,7 +89,7 @@ def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) 
     if len(allowed) < 2:
         return allowed[0] if allowed else None
     values = raster.sample(index or 1)
-    if values.dtype == np.uint8 and (coded := values[values != _FILL]).size:
+    if (coded := values[values != _FILL]).size:
         values = coded
     highest = float(np.nanmax(values))
     return next((spec for spec in allowed if highest >= spec.least_highest), allowed[-1])

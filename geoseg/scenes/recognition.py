@@ -74,7 +74,7 @@ def recognise(
     axes = embedding_sensor(candidates, sensors)
     if axes is not None:
         return SensorMatch(sensor=axes, reason="its band names")
-    match = _by_file_names(product, sensors)
+    match = _by_file_names(product, candidates, sensors)
     if match is not None:
         return match
     instrument = named_instrument(product, candidates, instruments())
@@ -86,13 +86,13 @@ def recognise(
     if words:
         return SensorMatch(sensor=radar, reason=f"bands named {', '.join(sorted(map(str, words)))}")
     if _looks_like_db(candidates):
-        reason = "two float bands with values that look like dB, read as VV, VH (VH is the darker)"
+        reason = "two float bands with values that look like dB"
         return SensorMatch(sensor=radar, reason=reason)
     if any(
         name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
     ):
         return SensorMatch(sensor=generic, reason="bands named in words or by wavelength")
-    if instrument is not None and instrument.certain and not instrument.sensors:
+    if instrument is not None and instrument.certain and not any(instrument.sensors):
         return SensorMatch(
             sensor=None, instrument=f"{instrument.name} is named as a product of {instrument.title} is"
         )
@@ -210,10 +210,13 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> SensorMatch | None:
+def _by_file_names(
+    product: Product, candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]
+) -> SensorMatch | None:
     """Return the sensor that fits most file names; else that of the product's or the folders' names.
 
-    Folder names are unreliable: they count only if no file name fits a sensor.
+    Folder names are unreliable: they count only if no file name fits a sensor, and that of a sensor itself,
+    such as `hls` or `force`, only if no other explains more bands.
     """
     levels: list[list[str]] = [[base_name(asset.path) for asset in product.assets], list(product.hints)]
     parents = [list(reversed(PurePosixPath(asset.path).parts[-6:-1])) for asset in product.assets]
@@ -221,7 +224,12 @@ def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Senso
     for position, names in enumerate(levels):
         hits = [(key, name) for name in names for key in sensors_of(name, sensors)]
         if position > 0:
-            hits += [(name.lower(), name) for name in names if name.lower() in sensors]
+            known = {name: sensors[name.lower()] for name in names if name.lower() in sensors}
+            hits += [
+                (sensor.name, name)
+                for name, sensor in known.items()
+                if _explains_most(sensor, candidates, sensors)
+            ]
         if hits:
             counts = Counter(key for key, _ in hits)
             best = max(counts, key=lambda key: counts[key])
@@ -229,6 +237,19 @@ def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Senso
                 sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
             )
     return None
+
+
+def _explains_most(
+    sensor: SensorSpec, candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]
+) -> bool:
+    """Return whether no sensor explains the labels of more bands than a given one."""
+
+    def explained(other: SensorSpec, *, names: bool) -> int:
+        words = vocabulary(other, names=names)
+        return sum(word_of(item, words, other.file_patterns) is not None for item in candidates)
+
+    most = max(explained(other, names=False) for other in sensors.values() if not other.plain_labels)
+    return explained(sensor, names=True) >= most
 
 
 def _by_labels(
@@ -241,7 +262,7 @@ def _by_labels(
     signed = [item.raster.dtypes[item.index - 1].kind == "i" for item in candidates]
     evidence = _hls_evidence(candidates)
     fits: dict[str, dict[int, str]] = {}
-    weights: dict[str, tuple[int, int]] = {}
+    labels: dict[str, dict[int, str]] = {}
     for name, sensor in sensors.items():
         if not sensor.file_patterns or sensor.plain_labels or name == "generic":
             continue
@@ -256,17 +277,13 @@ def _by_labels(
         }
         if found:
             fits[name] = {position: words[word] for position, word in found.items()}
-            # A longer label is more specific: `SR_B4` is not `B4`.
-            weights[name] = (len(found), sum(map(len, found.values())))
-    if instrument is not None:
-        # A folder may be named after something else: its instrument counts if no other explains more labels.
-        most = 1 if instrument.certain else max(map(len, fits.values()), default=0)
-        allowed = {name: got for name, got in fits.items() if instrument.allows(name) and len(got) >= most}
-        fits = allowed if allowed or instrument.certain else fits
-    if not fits:
+            labels[name] = found
+    counting = labels if instrument is None else instrument.sensors_that_count(labels)
+    if not counting:
         return None
-    weights = {name: weights[name] for name in fits}
-    best = [name for name in fits if weights[name] == max(weights.values())]
+    # A longer label is more specific: `SR_B4` is not `B4`.
+    weights = {name: (len(labels[name]), sum(map(len, labels[name].values()))) for name in counting}
+    best = [name for name in weights if weights[name] == max(weights.values())]
     if evidence == "pixels":
         best = [name for name in best if name.startswith("hls")] or best
     meanings = {
@@ -338,7 +355,8 @@ def not_recognised(
     if instrument:
         return BandError(
             f"{instrument}, whose bands geoseg does not know: name each band with {one}, as the documents of "
-            "the product number them (values are read as stored, or scaled by the file's tags)"
+            "the product number them (values are read as stored, or scaled by the file's tags). If the name "
+            "is that of something else, set `--sensor`"
         )
     single = list(dict.fromkeys(other.where for other in candidates if other.raster.count == 1))
     if count == 1 and len(single) > 1:

@@ -16,12 +16,6 @@ if TYPE_CHECKING:
         AuxiliaryLayer as AuxiliaryLayer,
         AuxiliarySpec as AuxiliarySpec,
     )
-    from geoseg.spec.instruments import (
-        InstrumentName as InstrumentName,
-    )
-    from geoseg.spec.instruments import (
-        InstrumentsSpec as InstrumentsSpec,
-    )
     from geoseg.spec.base import (
         Atmosphere as Atmosphere,
         ClassSpec as ClassSpec,
@@ -72,6 +66,10 @@ if TYPE_CHECKING:
     )
     from geoseg.spec.flood import (
         FloodSpec as FloodSpec,
+    )
+    from geoseg.spec.instruments import (
+        InstrumentName as InstrumentName,
+        InstrumentsSpec as InstrumentsSpec,
     )
     from geoseg.spec.legends import (
         LegendSpec as LegendSpec,
@@ -129,7 +127,6 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "auxiliary": "AuxiliaryLayer AuxiliarySpec",
-    "instruments": "InstrumentName InstrumentsSpec",
     "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Statistics Units",
     "benchmarks": "BenchmarkSpec",
     "change": "ChangeSpec",
@@ -140,6 +137,7 @@ _NAMES = {
     "encoders": "EncoderBand EncoderSpec EncoderWeights",
     "facilities": "FacilitiesSpec",
     "flood": "FloodSpec",
+    "instruments": "InstrumentName InstrumentsSpec",
     "legends": "LegendSpec",
     "methane": "PlumeSpec",
     "models": "DECODED STRIDES TWO_DATES Activation Architecture InputSpec ModelBand ModelSpec NetworkSpec",

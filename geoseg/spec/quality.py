@@ -57,6 +57,8 @@ class QualitySpec(Spec):
     labels: tuple[str, ...] = ()
     """STAC asset keys and band descriptions of such a layer, ignoring case."""
     flags: Annotated[tuple[QualityFlag, ...], Field(min_length=1)]
+    band_names: tuple[str, str] | None = None
+    """Text in the layer's name, and what the names of its bands have in its place; None: they begin alike."""
     least_highest: int = 0
     """Least maximum of a layer of this kind, to distinguish layouts with the same name."""
     bands: int = 1

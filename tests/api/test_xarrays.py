@@ -45,6 +45,7 @@ FORMS: dict[str, Callable[[xarray.DataArray], object]] = {
     "opened": lambda array: array,
     "named bands": as_named_bands,
     "data set": as_dataset,
+    "data set of one variable with a band axis": lambda array: as_named_bands(array).to_dataset(name="all"),
     "bands last": lambda array: array.transpose("y", "x", "band"),
     "one time": lambda array: array.expand_dims("time"),
     "float64": lambda array: array.astype("float64"),
@@ -60,6 +61,12 @@ def test_all_forms_give_the_map_of_the_file(scene: Path, form: str) -> None:
     assert np.array_equal(made.classes, expected.classes)
     assert made.classes.rio.crs.to_epsg() == made.polygons.crs.to_epsg() == 32633
     assert made.polygons.geometry.geom_equals(expected.polygons.geometry).all()
+
+
+def test_several_dates_of_a_data_set_are_refused(tmp_path: Path, scene: Path) -> None:
+    dates = as_dataset(rioxarray.open_rasterio(scene)).expand_dims(time=[1, 2])
+    with pytest.raises(UsageError, match=r"has the dimension time; .*`dataset.isel\(time=0\)`"):
+        paths_of(dates, tmp_path, Georeference())
 
 
 def test_stored_integers_keep_their_scale(tmp_path: Path, scene: Path) -> None:

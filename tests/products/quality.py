@@ -131,15 +131,9 @@ def _force(folder: Path, ground: Ground) -> None:
 
 
 def _dea(folder: Path, ground: Ground) -> None:
-    for name, band in (
-        ("blue", "blue"),
-        ("green", "green"),
-        ("red", "red"),
-        ("nir-1", "nir"),
-        ("swir-2", "swir16"),
-    ):
+    for name, band in (("02", "blue"), ("03", "green"), ("04", "red"), ("08", "nir"), ("11", "swir16")):
         counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
-        write_raster(folder / f"{_DEA}nbart-{name}.tif", counts, nodata=-999)
+        write_raster(folder / f"{_DEA}band{name}.tif", counts, nodata=-999)
 
 
 def _maja(folder: Path, ground: Ground) -> None:
@@ -281,7 +275,7 @@ LAYOUTS: tuple[Layout, ...] = (
         kind="dea-fmask",
         folder="dea",
         bands=_dea,
-        layer=f"{_DEA}oa-fmask.tif",
+        layer=f"{_DEA.replace('nbart', 'oa')}fmask.tif",
         codes={"clear": 1, "fill": 0, "cloud": 2, "shadow": 3, "snow": 4},
     ),
     Layout(

@@ -120,6 +120,15 @@ def test_names_decide_between_sensors_of_the_same_labels(tmp_path: Path, form: s
     assert {name.rpartition("-")[0] for name in fitting} == {SHOWN[form]}
 
 
+def test_descriptions_show_an_instrument_as_names_of_files_do(tmp_path: Path) -> None:
+    labels = [f"LC08_044034_20180611_B{number}" for number in range(1, 8)]
+    path = write_raster(
+        tmp_path / "stack.tif", np.stack([counts(band) for band in ORDER]), descriptions=labels
+    )
+    with pytest.raises(BandError, match="fit several sensors: landsat-8-l1, landsat-8-l2;"):
+        scene(path)
+
+
 @pytest.mark.parametrize("craft", ["LT05", "LE07", "LC08", "LC09"])
 def test_surface_reflectance_of_earth_engine_needs_no_sensor(tmp_path: Path, craft: str) -> None:
     old = craft in {"LT05", "LE07"}
@@ -154,3 +163,82 @@ def test_every_instrument_has_a_product_here_or_a_sensor() -> None:
     for item in instruments():
         assert item.sensors or item.title in {*FOREIGN, "Gaofen"}, item.title
         assert set(item.sensors) <= known, item.title
+
+
+OTHER_THINGS = [
+    "amazonia_1",
+    "aster",
+    "goes 12",
+    "hot_spot_1",
+    "landsat_2",
+    "modis_vs_s2",
+    "spot5 comparison",
+]
+
+
+@pytest.mark.parametrize("name", OTHER_THINGS)
+@pytest.mark.parametrize("place", ["file", "folder"])
+@pytest.mark.parametrize(
+    ("sensor", "labels"),
+    [
+        ("sentinel-2-l2a", {"B02": "blue", "B03": "green", "B8A": "nir08", "B11": "swir16"}),
+        ("landsat-8-l2", {"SR_B2": "blue", "SR_B3": "green", "SR_B5": "nir08", "SR_B6": "swir16"}),
+    ],
+)
+def test_labels_of_one_instrument_only_are_read_whatever_the_names(
+    tmp_path: Path, name: str, place: str, sensor: str, labels: dict[str, str]
+) -> None:
+    for label, band in labels.items():
+        at = f"{name}_{label}.tif" if place == "file" else f"{name}/{label}.tif"
+        stored = counts(band) if sensor.startswith("s") else counts(band) * 3 + 7300
+        write_raster(tmp_path / "in" / at, stored, pixel=20)
+    with scene(tmp_path / "in" if place == "file" else tmp_path / "in" / name) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name.rpartition("-")[0] == sensor.rpartition("-")[0]
+        assert set(opened.band_names) == set(labels.values())
+
+
+@pytest.mark.parametrize("name", ["amazonia_2020", "goes 12", "hot_spot_1"])
+def test_places_are_no_instruments(tmp_path: Path, name: str) -> None:
+    for label, band in {"B02": "blue", "B03": "green", "B08": "nir"}.items():
+        write_raster(tmp_path / f"{name}_{label}.tif", counts(band))
+    with scene(tmp_path) as opened:
+        assert opened.band_names == ("blue", "green", "nir")
+
+
+@pytest.mark.parametrize("name", ["modis_vs_s2", "landsat_vs_s2", "aster and sentinel-2", "landsat"])
+def test_folders_of_several_instruments_decide_nothing(tmp_path: Path, name: str) -> None:
+    files(tmp_path / name, "{}.tif", ["B1", "B2", "B3", "B4", "B5", "B6", "B7"])
+    with pytest.raises(BandError, match=r"fit several sensors: .*landsat-8"):
+        scene(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["emit", "force", "generic", "hls", "modis", "naip", "planetscope"])
+def test_a_folder_named_as_a_sensor_must_explain_the_labels(tmp_path: Path, name: str) -> None:
+    labels = {"B02": "blue", "B03": "green", "B8A": "nir08", "B11": "swir16"}
+    for label, band in labels.items():
+        write_raster(tmp_path / name / "s" / f"{label}.tif", counts(band), pixel=20)
+    with scene(tmp_path / name / "s") as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == "sentinel-2-l2a"
+        assert set(opened.band_names) == set(labels.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("sentinel-2-l1c", ["B01", "B02", "B03", "B04"]),
+        ("landsat-8-l1", ["B1", "B2", "B3", "B4"]),
+        ("planetscope", ["coastal", "blue", "green", "red"]),
+    ],
+)
+def test_a_folder_named_as_a_sensor_decides_between_those_that_fit(
+    tmp_path: Path, name: str, labels: list[str]
+) -> None:
+    form = {"landsat-8-l1": 50_000, "sentinel-2-l1c": 10_000, "planetscope": 10_000}[name]
+    for label, band in zip(labels, ORDER, strict=False):
+        stored = np.rint((SMALL.reflectance(band) + (0.1 if form == 50_000 else 0)) * form).astype(np.uint16)
+        write_raster(tmp_path / name / f"{label}.tif", stored)
+    with scene(tmp_path / name) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == name

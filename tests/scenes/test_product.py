@@ -19,6 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, GeosegError, SceneError, SceneReadError, UsageError
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.product import baseline_in
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 from tests.messages import notes_of, warnings_of
@@ -365,3 +366,19 @@ def test_what_cannot_be_a_scene(tmp_path: Path, make: Any, error: type[GeosegErr
     with pytest.raises(error, match=words) as caught:
         scene(make(tmp_path))
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "baseline"),
+    [
+        ("S2A_MSIL2A_20230607T111213_N0509_R137_T31TCJ_20230607T111238.SAFE", 5.09),
+        ("s2a_msil2a_20230607t111213_n0509_r137_t31tcj.tif", 5.09),
+        ("S2A_OPER_MSI_L1C_DS_VGS4_20210908T070248_S20210908T043714_N03.01", 3.01),
+        # Sen2Cor of a user, and places.
+        ("S2A_MSIL2A_20230607T111213_N9999_R137_T31TCJ.SAFE", None),
+        ("tile_N48_12/B04.tif", None),
+        ("mosaic_n10_20_B04.tif", None),
+    ],
+)
+def test_the_baseline_is_in_names_of_products_only(path: str, baseline: float | None) -> None:
+    assert baseline_in(path) == baseline

@@ -116,7 +116,8 @@ def _item(folder: Path, layout: Layout, key: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "key"), [("sentinel-2-scl", "scl"), ("landsat-qa-pixel", "qa_pixel"), ("hls-fmask", "Fmask")]
+    ("kind", "key"),
+    [("sentinel-2-scl", "scl"), ("landsat-qa-pixel", "qa_pixel"), ("hls-fmask", "Fmask"), ("fmask", "Fmask")],
 )
 def test_layers_are_found_in_stac_items(kind: str, key: str, tmp_path: Path) -> None:
     layout = BY_KIND[kind]
@@ -127,7 +128,14 @@ def test_layers_are_found_in_stac_items(kind: str, key: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "int32", "float32", "float64"])
 @pytest.mark.parametrize(
-    ("kind", "label"), [("sentinel-2-scl", "SCL"), ("landsat-qa-pixel", "QA_PIXEL"), ("hls-fmask", "Fmask")]
+    ("kind", "label"),
+    [
+        ("sentinel-2-scl", "SCL"),
+        ("landsat-qa-pixel", "QA_PIXEL"),
+        ("hls-fmask", "Fmask"),
+        # Its codes differ from the bits of HLS, and its fill value is above both.
+        ("fmask", "Fmask"),
+    ],
 )
 def test_a_band_of_a_stack_is_a_layer_too(kind: str, label: str, dtype: str, tmp_path: Path) -> None:
     layout = BY_KIND[kind]

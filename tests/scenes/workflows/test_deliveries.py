@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
-from tests.messages import notes_of
 from tests.products.ground import EAST, NORTH, Ground, lake, write_raster
 
 GROUND = Ground(kinds=lake(48), noise=0.001)
@@ -273,20 +272,6 @@ def test_nisar(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, 10 * np.log10(GROUND.power("vh")), atol=0.01)
 
 
-@pytest.mark.parametrize("stored", ["db", "power", "amplitude"])
-@pytest.mark.parametrize("order", [("vv", "vh"), ("vh", "vv")])
-def test_the_darker_of_two_nameless_polarisations_is_vh(
-    tmp_path: Path, stored: str, order: tuple[str, str]
-) -> None:
-    power = np.stack([GROUND.power(band) for band in order])
-    values = {"db": 10 * np.log10(power), "power": power, "amplitude": np.sqrt(power)}[stored]
-    name = "S1A_IW_GRDH_1SDV_20230507T111213_20230507T111238_048426_05D34F_1A2B_TC.tif"
-    path = write_raster(tmp_path / name, values.astype(np.float32))
-    with scene(path, sar_units=stored) as opened:
-        assert opened.band_names == order
-        assert any("have no names and are read in the usual order" in note for note in notes_of(opened))
-
-
 @pytest.mark.parametrize("held", [True, False])
 def test_a_vrt_of_stacked_files_has_their_names(tmp_path: Path, held: bool) -> None:
     bands = ""
@@ -308,44 +293,58 @@ def test_a_vrt_of_stacked_files_has_their_names(tmp_path: Path, held: bool) -> N
 
 
 DEA = {
-    "ga_s2cm_nbart_3-2-1_55HFA_2023-06-14_final_nbart-{}.tif": (
+    "ga_s2cm_nbart_3-2-1_55HFA_2023-06-14_final_{}.tif": (
         "dea-sentinel-2",
         {
-            "blue": "blue",
-            "red-edge-1": "rededge071",
-            "nir-1": "nir",
-            "nir-2": "nir08",
-            "swir-2": "swir16",
-            "swir-3": "swir22",
+            "nbart_blue": ("band02", "blue"),
+            "nbart_red_edge_1": ("band05", "rededge071"),
+            "nbart_nir_1": ("band08", "nir"),
+            "nbart_nir_2": ("band08a", "nir08"),
+            "nbart_swir_2": ("band11", "swir16"),
+            "nbart_swir_3": ("band12", "swir22"),
         },
     ),
-    "ga_ls9c_nbart_3-2-1_088080_2023-06-14_final_nbart-{}.tif": (
+    "ga_ls9c_nbart_3-2-1_088080_2023-06-14_nrt_{}.tif": (
         "dea-landsat",
         {
-            "coastal-aerosol": "coastal",
-            "green": "green",
-            "nir": "nir08",
-            "swir-1": "swir16",
-            "swir-2": "swir22",
+            "nbart_coastal_aerosol": ("band01", "coastal"),
+            "nbart_green": ("band03", "green"),
+            "nbart_nir": ("band05", "nir08"),
+            "nbart_swir_1": ("band06", "swir16"),
+            "nbart_swir_2": ("band07", "swir22"),
+        },
+    ),
+    "ga_ls5t_nbart_3-2-1_088080_2023-06-14_final_{}.tif": (
+        "dea-landsat-tm",
+        {
+            "nbart_blue": ("band01", "blue"),
+            "nbart_green": ("band02", "green"),
+            "nbart_nir": ("band04", "nir08"),
+            "nbart_swir_1": ("band05", "swir16"),
+            "nbart_swir_2": ("band07", "swir22"),
         },
     ),
 }
 
 
 @pytest.mark.parametrize("form", DEA)
-@pytest.mark.parametrize("stacked", [True, False])
-def test_digital_earth_australia(tmp_path: Path, form: str, stacked: bool) -> None:
+def test_files_of_digital_earth_australia(tmp_path: Path, form: str) -> None:
     sensor, bands = DEA[form]
-    if stacked:
-        labels = [f"nbart_{name.replace('-', '_')}" for name in bands]
-        data = np.stack([counts(band) for band in bands.values()])
-        path = write_raster(tmp_path / "cube.tif", data, pixel=20, nodata=-999, descriptions=labels)
-    else:
-        for name, band in bands.items():
-            write_raster(tmp_path / form.format(name), counts(band), pixel=20, nodata=-999)
-        path = tmp_path
+    for number, band in bands.values():
+        write_raster(tmp_path / form.format(number), counts(band), pixel=20, nodata=-999)
+    for kind, what in (("nbar", "band02"), ("oa", "solar-zenith")):
+        write_raster(tmp_path / form.replace("nbart", kind).format(what), counts("red"), pixel=20)
+    with scene(tmp_path) as opened:
+        right(opened, sensor, "2023-06-14", {band: band for _, band in bands.values()})
+
+
+@pytest.mark.parametrize("form", [form for form in DEA if "ls5t" not in form])
+def test_cubes_of_digital_earth_australia(tmp_path: Path, form: str) -> None:
+    sensor, bands = DEA[form]
+    data = np.stack([counts(band) for _, band in bands.values()])
+    path = write_raster(tmp_path / "cube.tif", data, pixel=20, nodata=-999, descriptions=list(bands))
     with scene(path) as opened:
-        right(opened, sensor, None if stacked else "2023-06-14", same(bands))
+        right(opened, sensor, None, {band: band for _, band in bands.values()})
 
 
 @pytest.mark.parametrize("given", ["data", "dim", "parent"])

@@ -98,7 +98,7 @@ def test_sentinel_1_chips(data_dir: Path) -> None:
         with scene(path) as opened:
             assert opened.band_names == ("vv", "vh")
             middle = medians(opened)
-            assert any("VV, VH" in note for note in notes_of(opened))
+            assert any("vv, vh" in note for note in notes_of(opened))
         assert -25 < middle["vh"] < middle["vv"] < -3
 
 
