@@ -1,7 +1,7 @@
 """Check that reflectance is possible: a product with another scale than that of its sensor is not.
 
 Reflectance of land, water, cloud and snow is 0..1, of bright cloud and of slopes in low sun up to about 1.5,
-of dark water after atmospheric correction a little below 0. The limits are far outside of that, because
+of dark water after atmospheric correction a little below 0 in some bands, but not in all. The limits are far outside of that, because
 scenes of water only and of cloud only are common.
 """
 
@@ -22,6 +22,9 @@ from geoseg.scenes.raster import base_name
 
 LOG = logging.getLogger(__name__)
 
+AS_FLOATS = "stored as floats"
+"""Part of the source of a scale that is the sensor's for its digital numbers, taken for floats too."""
+
 CHECKED_BANDS = ("green", "nir", "nir08", "red", "blue", "swir16")
 """Bands that are checked, the first ones that a scene has."""
 MOST_BANDS = 3
@@ -33,9 +36,10 @@ OVERVIEW = 1024
 
 HIGHEST_MEDIAN, HIGHEST = 2.0, 1.8
 """The median above which values are not reflectance, and the 95th percentile above which that is doubtful."""
-LOWEST, DARKEST = -0.02, 0.008
+LOWEST, DARKEST = 0.0, 0.008
 """95th percentile of the brightest band below which values are not reflectance, and below which that is
-doubtful."""
+doubtful. Floats without a stated scale are refused there: digital numbers that low are rare even over
+deep water, and reflectance in percent is that low."""
 
 _LEAST = 50
 """Least number of valid pixels for a result."""
@@ -80,7 +84,10 @@ def check_reflectance(bands: Sequence[Band]) -> None:
     if brightest.high > HIGHEST:
         _warn(brightest, f"{brightest.band.name} reaches {brightest.high:.3g}")
     elif brightest.high < DARKEST:
-        _warn(brightest, f"{brightest.band.name}, the brightest band, reaches only {brightest.high:.2g}")
+        why = f"{brightest.band.name}, the brightest band, reaches only {brightest.high:.2g}"
+        if AS_FLOATS in brightest.band.scaling:
+            raise _error(brightest, why)
+        _warn(brightest, why)
 
 
 def _chosen(bands: Sequence[Band]) -> list[Band]:

@@ -74,9 +74,23 @@ def test_ten_thousandths_are_not_landsats_scale(tmp_path: Path, dtype: str) -> N
 
 
 @pytest.mark.parametrize("sensor", ["sentinel-2-l2a", "planetscope", "hls"])
-def test_percent_is_told(tmp_path: Path, sensor: str) -> None:
-    with scene(stack(tmp_path, sensor, LAND, 1e-2, 0.0, "float32"), sensor) as opened:
-        assert "reflectance-unlikely" in codes_of(opened)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16"])
+def test_percent_is_refused_as_floats_and_told_as_integers(tmp_path: Path, sensor: str, dtype: str) -> None:
+    path = stack(tmp_path, sensor, LAND, 1e-2, 0.0, dtype)
+    if dtype.startswith("float"):
+        with pytest.raises(SceneError, match=r"the brightest band, reaches only .*gdal_edit\.py -a_scale"):
+            scene(path, sensor)
+    else:
+        with scene(path, sensor) as opened:
+            assert "reflectance-unlikely" in codes_of(opened)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_values_below_0_in_all_bands_are_refused(tmp_path: Path, dtype: str) -> None:
+    data = np.full((5, 60, 60), -40, dtype)
+    path = write_raster(tmp_path / "stack.tif", data, descriptions=list(LABELS["sentinel-2-l2a"]))
+    with pytest.raises(SceneError, match="the brightest band, is below"):
+        scene(path, "sentinel-2-l2a")
 
 
 def test_a_few_bright_pixels_are_told_and_mapped(tmp_path: Path) -> None:
