@@ -1,8 +1,8 @@
 """Check that reflectance is possible: a product with another scale than that of its sensor is not.
 
 Reflectance of land, water, cloud and snow is 0..1, of bright cloud and of slopes in low sun up to about 1.5,
-of dark water after atmospheric correction a little below 0 in some bands, but not in all. The limits are far outside of that, because
-scenes of water only and of cloud only are common.
+of dark water after atmospheric correction a little below 0 in some bands, but not in all. The limits are far
+outside of that, because scenes of water only and of cloud only are common.
 """
 
 from __future__ import annotations

@@ -49,6 +49,9 @@ FOREIGN = {
     "CBERS or Amazonia": "AMAZONIA_1_WFI_20220101_{}.tif",
     "Himawari AHI": "HS_H09_20230101_0000_{}.tif",
     "GOES ABI": "OR_ABI-L2-CMIPC_{}.tif",
+    "Gaofen": "GF1_WFV1_E116.2_N39.2_20150605_L1A0000000001-{}.tiff",
+    "EO-1": "EO1A1990292012093110K0_{}_L1GST.TIF",
+    "HJ or ZY": "ZY3_MUX_E116.2_N39.2_20150605_{}.tif",
     "Resourcesat": "R2_LISS3_20190326_{}.tif",
 }
 
@@ -198,7 +201,7 @@ def test_labels_of_one_instrument_only_are_read_whatever_the_names(
         assert set(opened.band_names) == set(labels.values())
 
 
-@pytest.mark.parametrize("name", ["amazonia_2020", "goes 12", "hot_spot_1"])
+@pytest.mark.parametrize("name", ["amazonia_2020", "goes 12", "goes_10m", "proba_v1", "hot_spot_1"])
 def test_places_are_no_instruments(tmp_path: Path, name: str) -> None:
     for label, band in {"B02": "blue", "B03": "green", "B08": "nir"}.items():
         write_raster(tmp_path / f"{name}_{label}.tif", counts(band))
