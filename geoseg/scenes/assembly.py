@@ -138,7 +138,8 @@ def name_bands(
     left += [LeftOut(name=item.where, why="not named as the product's files are") for item in foreign]
     if left and not settled:
         note(LOG, f"left out, not known by name: {few_names([item.name for item in left], 6)}")
-    return _without_duplicates([item for item in named if item.name not in settled]), left
+    named = _without_later_aliases([item for item in named if item.name not in settled], match.sensor)
+    return _without_duplicates(named), left
 
 
 def _of_product(
@@ -260,6 +261,30 @@ def _not_named(
         f"{usual if orders else f'{sensor.name} has no usual order of bands'}; "
         f"name them with `--band NAME={first.raster.path}:{first.index}`"
     )
+
+
+def _without_later_aliases(
+    named: Sequence[NamedCandidate], sensor: SensorSpec | None
+) -> list[NamedCandidate]:
+    """Return the bands without the files that a file of an earlier alias replaces, as NBART does NBAR.
+
+    The names of both are equal but for the alias.
+    """
+    aliases = {band.name: band.aliases for band in sensor.bands} if sensor else {}
+    files = {(item.name, item.candidate.file) for item in named}
+    kept = []
+    for item in named:
+        own, file = aliases.get(item.name, ()), item.candidate.file
+        pairs = [(first, later) for at, later in enumerate(own) for first in own[:at] if f"_{later}." in file]
+        better = [
+            made for first, later in pairs if (made := file.replace(f"_{later}.", f"_{first}.")) != file
+        ]
+        used = next((made for made in better if (item.name, made) in files), None)
+        if used is None:
+            kept.append(item)
+        else:
+            note(LOG, f"{item.name}: {used} is used, not {file}")
+    return kept
 
 
 def _without_duplicates(named: Sequence[NamedCandidate]) -> list[NamedCandidate]:

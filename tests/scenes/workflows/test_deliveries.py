@@ -78,7 +78,10 @@ def test_a_stack_of_modis_from_earth_engine(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("craft", ["SEN2A", "SEN2C", "LND05", "LND08"])
 @pytest.mark.parametrize("named", [True, False])
-def test_force(tmp_path: Path, craft: str, named: bool) -> None:
+@pytest.mark.parametrize(
+    "form", ["LEVEL2_{}_BOA", "LEVEL2_{}_BOA_bordeaux", "LEVEL3_{}_BAP", "LEVEL3_{}_BAP_b-1"]
+)
+def test_force(tmp_path: Path, craft: str, named: bool, form: str) -> None:
     bands = {"BLUE": "blue", "GREEN": "green", "RED": "red"}
     if craft.startswith("SEN"):
         bands |= {
@@ -88,7 +91,9 @@ def test_force(tmp_path: Path, craft: str, named: bool) -> None:
             "BROADNIR": "nir",
         }
     bands |= {"NIR": "nir08", "SWIR1": "swir16", "SWIR2": "swir22"}
-    path = tmp_path / f"20180815_LEVEL2_{craft}_BOA.tif"
+    if "LEVEL3" in form:
+        craft = {"SEN2C": "SEN2L", "LND05": "LNDLG"}.get(craft, craft)
+    path = tmp_path / f"20180815_{form.format(craft)}.tif"
     data = np.stack([counts(band) for band in bands.values()])
     write_raster(path, data, nodata=-9999, descriptions=list(bands) if named else [])
     with scene(path) as opened:
@@ -345,6 +350,20 @@ def test_cubes_of_digital_earth_australia(tmp_path: Path, form: str) -> None:
     path = write_raster(tmp_path / "cube.tif", data, pixel=20, nodata=-999, descriptions=list(bands))
     with scene(path) as opened:
         right(opened, sensor, None, {band: band for _, band in bands.values()})
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("form", DEA)
+def test_files_of_digital_earth_australia_named_by_band(tmp_path: Path, form: str, beside: bool) -> None:
+    sensor, bands = DEA[form]
+    for label, (_, band) in bands.items():
+        nbar = label.replace("nbart", "nbar")
+        name = form.replace("nbart", "ard")
+        write_raster(tmp_path / name.format(nbar), counts(band) + 500 * beside, pixel=20, nodata=-999)
+        if beside:
+            write_raster(tmp_path / name.format(label), counts(band), pixel=20, nodata=-999)
+    with scene(tmp_path) as opened:
+        right(opened, sensor, "2023-06-14", {band: band for _, band in bands.values()})
 
 
 @pytest.mark.parametrize("given", ["data", "dim", "parent"])
