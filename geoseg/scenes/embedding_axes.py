@@ -16,6 +16,8 @@ def series_name(sensor: SensorSpec, candidate: Candidate) -> str | None:
         return None
     for label in candidate.labels:
         found = re.fullmatch(series.pattern, label.strip())
+        if found is None and series.plain:
+            found = re.fullmatch(series.plain, label.strip())
         if found and (not series.count or int(found[1]) < series.count):
             return series.name.format(int(found[1]))
     return None
@@ -26,7 +28,10 @@ def embedding_sensor(candidates: Sequence[Candidate], sensors: Mapping[str, Sens
     if not candidates:
         return None
     for sensor in sensors.values():
-        if sensor.series is not None and all(series_name(sensor, item) for item in candidates):
+        if sensor.series is None or not all(series_name(sensor, item) for item in candidates):
+            continue
+        marked = any(re.fullmatch(sensor.series.pattern, label) for label in candidates[0].labels)
+        if marked or len(candidates) == sensor.series.count:
             return sensor
     return None
 

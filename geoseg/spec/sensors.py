@@ -29,6 +29,8 @@ class BandSeries(Spec):
     """Format of the name of a band with its number."""
     count: int = 0
     """Number of bands; 0: any."""
+    plain: str | None = None
+    """Pattern of descriptions that other files have too: they show the sensor where all bands are there."""
 
 
 class ProviderSpec(Spec):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geoseg.errors import SceneError
+from geoseg.errors import BandError, SceneError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.embeddings import check_comparable
@@ -80,6 +80,20 @@ def test_tessera_has_its_directions_and_nodata(tmp_path: Path) -> None:
         found = values(scene)
     assert np.isnan(found[:, 0, 0]).all()
     np.testing.assert_allclose(found / np.linalg.norm(found, axis=0), vectors, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "known"), [(TESSERA_AXES, True), (12, False)])
+def test_axes_named_as_those_of_tessera_are_known_where_all_are_there(
+    tmp_path: Path, count: int, known: bool
+) -> None:
+    data = np.ones((count, 4, 4), np.float32)
+    path = write_raster(tmp_path / "x.tif", data, descriptions=[f"t{axis:03d}" for axis in range(count)])
+    if known:
+        with opened(path) as scene:
+            assert scene.band_names[127] == "t127"
+    else:
+        with pytest.raises(BandError, match="without names"):
+            opened(path)
 
 
 def test_releases_and_models_are_never_mixed(tmp_path: Path, messages: Messages) -> None:
