@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -9,12 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from posixpath import dirname
 
+from geoseg.messages import warn
 from geoseg.scenes.name_time import time_in_name
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import Listing, is_local
 from geoseg.scenes.product import Product, QualityFile
 from geoseg.scenes.raster import base_name
 from geoseg.spec import QualitySpec
+
+LOG = logging.getLogger(__name__)
 
 Kinds = Mapping[str, QualitySpec]
 
@@ -151,11 +155,38 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
                 for kind in kinds_by_name(item.name, kinds)
             }
             fitting = tuple(kind for kind, places in matches.items() if places)
+            used = [name for name in names if any(_begins(name, item.name, kinds[kind]) for kind in fitting)]
+            if fitting and len(used) == 1 and _is_of_another(used[0], item.name, [kinds[k] for k in fitting]):
+                warn(
+                    LOG,
+                    "quality-not-used",
+                    f"{item.name} is not used: its name does not tell that it is of {used[0]}; if it is, "
+                    f"name it {used[0].rpartition('.')[0]}_… as well, or give its codes with "
+                    "`--mask FILE:VALUES`",
+                )
+                continue
             if fitting and item.is_file():
                 first = min(min(matches[kind]) for kind in fitting)
                 layers[str(item)] = first, QualityFile(path=str(item), kinds=fitting)
     # In the order of the files that they belong to: of overlapping tiles the first one is used.
     return [file for _, file in sorted(layers.values(), key=lambda item: item[0])]
+
+
+def _is_of_another(name: str, layer: str, specs: Sequence[QualitySpec]) -> bool:
+    """Return whether a layer may be of another scene than the only file given: `s2_scl.tif` of `s2_june.tif`.
+
+    The start of its name has neither date nor tile, and what follows in the name of the file is no number of
+    a band.
+    """
+    starts = [_start(layer, spec) for spec in specs if _begins(name, layer, spec)]
+    start = max(starts, key=len).rstrip("._-")
+    rest = name.removeprefix(start).rpartition(".")[0].strip("_-. ")
+    return bool(rest) and not any(_IDENTITY.search(item) for item in starts) and not _BAND.match(rest)
+
+
+_IDENTITY = re.compile(r"\d{4}|\d\d[A-Z]{3}(?![A-Z])")
+"""Part of a name that one acquisition or tile has: a date, the path and row, or a tile."""
+_BAND = re.compile(r"(sr_)?b(and)?_?\d{1,2}a?(?![a-z\d])", re.IGNORECASE)
 
 
 def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
@@ -166,9 +197,15 @@ def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
     dates = [time.date() for item in (name, layer) if (time := time_in_name(item))]
     if len(set(dates)) > 1:
         return False
+    start = _start(layer, spec)
+    # The separator belongs to the start of some patterns; a stack of bands ends before it.
+    whole = name.rpartition(".")[0] == start.rstrip("._-")
+    return len(start) >= LEAST_SHARED and (whole or name.startswith(start))
+
+
+def _start(layer: str, spec: QualitySpec) -> str:
+    """Return the text before the pattern in the name of a layer (or group `stem`), as its bands have it."""
     matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
     starts = (match.groupdict().get("stem") or layer[: match.start()] for match in matches if match)
     start = max(starts, key=len, default="")
-    if spec.band_names is not None:
-        start = start.replace(*spec.band_names)
-    return len(start) >= LEAST_SHARED and name.startswith(start)
+    return start if spec.band_names is None else start.replace(*spec.band_names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid
+from geoseg.messages import warn
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import fetch_text, gdal_path
@@ -23,7 +25,9 @@ from geoseg.scenes.quality_files import Kinds
 from geoseg.scenes.quality_layers import PolygonLayer, QualityLayer, RasterLayer
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
-from geoseg.spec import QualityFlag, QualitySpec
+from geoseg.spec import NOT_MAPPED, QualityFlag, QualitySpec
+
+LOG = logging.getLogger(__name__)
 
 Opened = tuple[QualitySpec, QualityLayer]
 
@@ -83,16 +87,75 @@ _FILL = 255
 
 
 def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) -> QualitySpec | None:
-    """Return the kind of a layer, of those that its name allows; None: it has too few bands for any."""
+    """Return the kind of a layer, of those that its name allows; None: bands or values are of none."""
     count = raster.count if index is None else 1
     allowed = sorted((spec for spec in fitting if spec.bands <= count), key=lambda spec: -spec.least_highest)
-    if len(allowed) < 2:
-        return allowed[0] if allowed else None
-    values = raster.sample(index or 1)
-    if (coded := values[values != _FILL]).size:
-        values = coded
-    highest = float(np.nanmax(values))
-    return next((spec for spec in allowed if highest >= spec.least_highest), allowed[-1])
+    if index is None and count > 1:
+        allowed = [spec for spec in allowed if spec.bands > 1 or _named_bands(raster, spec)]
+    if not allowed:
+        _warn_no_layer(raster, fitting, f"it has {count} bands")
+        return None
+    coded = any(spec.highest is not None for spec in allowed)
+    if len(allowed) < 2 and not coded:
+        return allowed[0]
+    at = index or _labelled(raster, allowed[0]) or 1
+    # A code that is rare, such as water, may decide between kinds.
+    values = raster.sample(at, 512, 64) if len(allowed) > 1 and coded else raster.sample(at)
+    values = values[np.isfinite(values)]
+    filled = bool((values == _FILL).any()) or raster.nodata[at - 1] == _FILL
+    unfilled = values[(values != _FILL) & (values != raster.nodata[at - 1])]
+    if unfilled.size:
+        values = unfilled
+    elif coded:
+        return allowed[-1]
+    highest = float(values.max(initial=0))
+    chosen = next((spec for spec in allowed if highest >= spec.least_highest), allowed[-1])
+    if chosen.highest is not None and (highest > chosen.highest or bool((values % 1 != 0).any())):
+        _warn_no_layer(
+            raster, [chosen], f"its values ({values.min():.4g} to {highest:.4g}) are not its codes"
+        )
+        return None
+    others = [spec for spec in allowed if spec is not chosen and highest <= (spec.highest or 0)]
+    if chosen.highest is None or not others or filled:
+        return chosen
+    if raster.nodata[at - 1] == 0 and others[0].least_highest > chosen.least_highest:
+        return others[0]
+    if len(np.unique(values[values > 1])):
+        warn(
+            LOG,
+            "quality-codes-ambiguous",
+            f"{base_name(raster.path)} is read as {chosen.title}; its values would also be those of "
+            f"{others[0].title}, with other meanings: if it is that, use `--clouds none` and "
+            f"`--mask {raster.path}:{_masked(others[0])}`",
+        )
+    return chosen
+
+
+def _masked(spec: QualitySpec) -> str:
+    """Return the codes of a kind that are not mapped, for `--mask`."""
+    codes = {code for flag in spec.flags if flag.means in NOT_MAPPED for code in flag.codes}
+    return ",".join(map(str, sorted(codes)))
+
+
+def _named_bands(raster: Raster, spec: QualitySpec) -> bool:
+    """Return whether a file of several bands has one that is described as a layer of a kind, or its flags."""
+    return _labelled(raster, spec) is not None or any(flag.index > 1 for flag in spec.flags)
+
+
+def _labelled(raster: Raster, spec: QualitySpec) -> int | None:
+    """Return the first band of a file of several bands whose description is a label of a kind."""
+    words = {label.lower() for label in spec.labels}
+    texts = enumerate(raster.descriptions if raster.count > 1 else (), start=1)
+    return next((at for at, text in texts if (text or "").strip().lower() in words), None)
+
+
+def _warn_no_layer(raster: Raster, fitting: Sequence[QualitySpec], why: str) -> None:
+    titles = " or ".join(dict.fromkeys(spec.title for spec in fitting))
+    warn(
+        LOG,
+        "quality-not-used",
+        f"{base_name(raster.path)} is named as a quality layer ({titles}), but {why}; it is not used",
+    )
 
 
 def _raster_layer(
@@ -102,7 +165,7 @@ def _raster_layer(
     words = {_plain(text): at for at, text in enumerate(raster.descriptions, start=1) if text}
     indexes: dict[int, tuple[QualityFlag, ...]] = {}
     for flag in spec.flags:
-        at = index or words.get(_plain(flag.band or ""), flag.index)
+        at = index or words.get(_plain(flag.band or "")) or _labelled(raster, spec) or flag.index
         if at <= raster.count:
             indexes[at] = (*indexes.get(at, ()), flag)
     return RasterLayer(raster=raster, spec=spec, indexes=indexes, names=names)

@@ -61,6 +61,8 @@ class QualitySpec(Spec):
     """Text in the layer's name, and what the names of its bands have in its place; None: they begin alike."""
     least_highest: int = 0
     """Least maximum of a layer of this kind, to distinguish layouts with the same name."""
+    highest: int | None = None
+    """Highest code of the legend, but for 255 and nodata: a file with others is no such layer; None: any."""
     bands: int = 1
     """Least number of bands of the file."""
     polygons: tuple[str, ...] = ()

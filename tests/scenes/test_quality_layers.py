@@ -248,11 +248,12 @@ def test_every_kind_of_layer_is_tried_here() -> None:
 
 OTHERS = {
     "emit-mask", "enmap-cirrus", "enmap-cloud", "enmap-cloudshadow", "enmap-haze", "enmap-snow",
-    "landsat-ledaps-cloud", "landsat-pixel-qa",
+    "landsat-ledaps-cloud", "landsat-pixel-qa", "python-fmask",
     "sentinel-2-qa60", "sentinel-hub-clm", "sentinel-hub-datamask",
     "ukis-csmask",
 }  # fmt: skip
-"""Kinds that other tests look at: `test_codes_of_other_kinds`, `test_cubes.py` and `test_ukis_csmask.py`."""
+"""Kinds that other tests look at: `test_codes_of_other_kinds`, `test_cubes.py`, `test_quality_opening.py`
+and `test_ukis_csmask.py`."""
 
 
 @pytest.mark.parametrize(

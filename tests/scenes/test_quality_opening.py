@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,3 +130,83 @@ def test_polygons_of_older_level_1c_products_hide_clouds(cloudy: bool, tmp_path:
     if cloudy:
         expected[10:30, 10:30] = expected[50:70, 90:110] = False
     np.testing.assert_array_equal(valid(opened(folder)), expected)
+
+
+HARMONISED = "sentinel-2-l2a-harmonised"
+
+
+def bands_and(folder: Path, layer: NDArray[np.generic], name: str = "Fmask", **said: Any) -> Path:
+    """Write a stack of Sentinel-2 bands and a file named as its quality layer."""
+    data = np.stack([np.rint(1e4 * Ground().reflectance(band)) for band in ("green", "nir", "swir16")])
+    labels = ["B03", "B08", "B11"]
+    path = write_raster(folder / "S2_20200605.tif", data.astype(np.uint16), descriptions=labels)
+    write_raster(folder / f"S2_20200605_{name}.tif", layer, **said)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codes", "nodata", "hidden", "told"),
+    [
+        ((1, 2, 3, 5), None, (2, 3), False),
+        ((1, 2, 3, 4), 0, (2, 3), False),
+        ((1, 2, 3, 4), None, (2, 4), True),
+        ((1, 2, 3, 4), 255, (2, 4), False),
+        ((0, 2, 4, 255), None, (2, 4, 255), False),
+        ((0, 1, 1, 0), None, (), False),
+        ((64, 66, 72, 96), None, (66, 72), False),
+    ],
+)
+def test_values_and_nodata_tell_files_of_fmask_apart(
+    tmp_path: Path,
+    codes: tuple[int, ...],
+    nodata: int | None,
+    hidden: tuple[int, ...],
+    told: bool,
+) -> None:
+    layer = np.repeat(np.array(codes, np.uint8), SIDE // 4)[:, None].repeat(SIDE, axis=1)
+    layer = np.concatenate([layer, layer[: SIDE - len(layer)]])
+    scene = opened(bands_and(tmp_path, layer, nodata=nodata), sensor=HARMONISED, mask_dilate=0)
+    seen = valid(scene)
+    np.testing.assert_array_equal(seen, ~np.isin(layer, hidden))
+    assert ("quality-codes-ambiguous" in {message.code for message in scene.messages}) is told
+
+
+@pytest.mark.parametrize("kind", ["stack", "fractions", "codes", "floats", "described"])
+def test_a_file_named_as_a_layer_must_hold_one(tmp_path: Path, kind: str) -> None:
+    scl = np.full((SIDE, SIDE), 4, np.uint8)
+    scl[:10] = 9
+    counts = np.full((SIDE, SIDE), 800, np.uint16)
+    layer, labels = {
+        "stack": (np.stack([counts] * 3), ["B3", "B8", "B11"]),
+        "fractions": (scl.astype(np.float32) + 0.25, []),
+        "codes": (counts, []),
+        "floats": (scl.astype(np.float32), []),
+        "described": (np.stack([counts, scl.astype(np.uint16)]), ["B3", "SCL"]),
+    }[kind]
+    path = bands_and(tmp_path, layer, "scl", descriptions=labels)
+    good = kind in {"floats", "described"}
+    scene = opened(path, sensor=HARMONISED, mask_dilate=0)
+    seen = valid(scene)
+    assert not seen[:10].any() if good else seen.all()
+    assert seen[10:].all()
+    assert ("quality-not-used" in {message.code for message in scene.messages}) is not good
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "used"),
+    [
+        ("s2", "s2_scl", True),
+        ("s2_june", "s2_june_scl", True),
+        ("s2_june", "s2_scl", False),
+        ("s2_20200605", "s2_scl", False),
+        ("T30TXQ_B03_10m", "T30TXQ_SCL_20m", True),
+        ("site_B03", "site_scl", True),
+    ],
+)
+def test_a_layer_serves_scenes_of_its_name(tmp_path: Path, name: str, layer: str, used: bool) -> None:
+    made = bands_and(tmp_path, np.full((SIDE, SIDE), 9, np.uint8), "scl")
+    made = made.rename(tmp_path / f"{name}.tif")
+    (tmp_path / "S2_20200605_scl.tif").rename(tmp_path / f"{layer}.tif")
+    scene = opened(made, sensor=HARMONISED)
+    assert bool(scene.quality.layers) is used
+    assert ("quality-not-used" in {message.code for message in scene.messages}) is not used
