@@ -17,6 +17,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.bounded import check_regular
 from geoseg.files.doors import opening
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.file_kinds import is_vector_kind
@@ -47,10 +48,15 @@ def describe_files(paths: Sequence[str], error: SceneError) -> list[FileFacts]:
 
     Returns:
         One mapping a file; empty if there is nothing that could be described.
+
+    Raises:
+        SceneReadError: a path is a pipe, a device or a socket.
     """
     unread = isinstance(error, SceneReadError)
     found: list[FileFacts] = []
     for path in map(gdal_path, paths):
+        if is_local(path):
+            check_regular(path)
         files = _files_in(Path(path)) if is_local(path) and Path(path).is_dir() else [path]
         for file in files:
             facts = _described(file, unread=unread)
