@@ -153,9 +153,10 @@ class ChangeSpec(Spec):
         if not isinstance(before, SceneSpec) or after.bands:
             return after
         first, second = before.paths[0], after.paths[0]
-        alike = {
-            name: second + path.removeprefix(first)
-            for name, path in before.bands.items()
-            if path.startswith(first)
-        }
+        alike = {}
+        for name, path in before.bands.items():
+            if path.startswith(":"):
+                alike[name] = path
+            elif path.startswith(first) and (rest := path.removeprefix(first))[:1] in {"", ":", "/"}:
+                alike[name] = second + rest
         return after.model_copy(update={"bands": alike})

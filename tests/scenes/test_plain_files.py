@@ -21,6 +21,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, kind: str, monkeypatch: pyte
     if kind == "pipe":
         os.mkfifo(path)
     if kind == "socket":
-        socket.socket(socket.AF_UNIX).bind(path)
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path)
     with pytest.raises(SceneReadError, match="a pipe, a device or a socket"):
         describe_files([path], SceneError("not a scene"))
