@@ -351,7 +351,7 @@ def not_recognised(
     item = candidates[0]
     count = sum(other.raster is item.raster for other in candidates)
     dtype = item.raster.dtypes[item.index - 1]
-    one = f"`--band NAME={item.raster.path}`" + (f":{item.index}" if item.raster.count > 1 else "")
+    one = f"`--band NAME={item.raster.path}" + (f":{item.index}`" if item.raster.count > 1 else "`")
     if instrument:
         return BandError(
             f"{instrument}, whose bands geoseg does not know: name each band with {one}, as the documents of "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -155,8 +157,11 @@ class ChangeSpec(Spec):
         first, second = before.paths[0], after.paths[0]
         alike = {}
         for name, path in before.bands.items():
-            if path.startswith(":"):
+            file, _, index = path.rpartition(":") if re.search(r":\d+$", path) else (path, "", "")
+            if not file:
                 alike[name] = path
-            elif path.startswith(first) and (rest := path.removeprefix(first))[:1] in {"", ":", "/"}:
+            elif os.path.normpath(file) == os.path.normpath(first):
+                alike[name] = f"{second}:{index}" if index else second
+            elif path.startswith(first) and (rest := path.removeprefix(first)).startswith("/"):
                 alike[name] = second + rest
         return after.model_copy(update={"bands": alike})

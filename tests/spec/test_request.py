@@ -49,10 +49,21 @@ def test_bands_of_two_dates_are_told_by_their_prefix() -> None:
     assert from_options(ChangeSpec, to_options(request)) == request
 
 
-def test_two_dates_are_laid_out_alike() -> None:
-    before = SceneSpec(paths=("a.tif",), bands={"red": "a.tif:3", "dem": "d.tif"})
+@pytest.mark.parametrize(
+    ("scene", "given", "taken"),
+    [
+        ("a.tif", "a.tif:3", "b.tif:3"),
+        ("a.tif", "./a.tif:3", "b.tif:3"),
+        ("./a.tif", "a.tif", "b.tif"),
+        ("a.tif", ":3", ":3"),
+        ("a", "a/B04.tif:1", "b.tif/B04.tif:1"),
+        ("a", "ab.tif:1", None),
+    ],
+)
+def test_two_dates_are_laid_out_alike(scene: str, given: str, taken: str | None) -> None:
+    before = SceneSpec(paths=(scene,), bands={"red": given, "dem": "d.tif"})
     request = ChangeSpec.model_validate({"before": before, "after": "b.tif", "run": OUTPUT})
-    assert request.after.bands == {"red": "b.tif:3"}
+    assert request.after.bands == ({"red": taken} if taken else {})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 
@@ -53,7 +54,12 @@ def open_pair(
         BandError: they have no band in common.
     """
     requests = spec.before, spec.after
-    opened = [stack.enter_context(open_scene(item, sensors())) for item in requests]
+    opened = [stack.enter_context(open_scene(spec.before, sensors()))]
+    try:
+        opened.append(stack.enter_context(open_scene(spec.after, sensors())))
+    except BandError as error:
+        # Bands of the later scene have names of their own on the command line.
+        raise BandError(re.sub(r"`--band (\w+)=", r"`--band after:\1=", str(error))) from error
     _check_kinds(*opened)
     _check_shared(*opened)
     if check is not None:

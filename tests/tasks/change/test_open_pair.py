@@ -39,6 +39,20 @@ def test_a_clear_shift_is_said_and_undone_by_itself(change: Change) -> None:
     assert any("--coregister" in warning for warning in told.warnings)
 
 
+@pytest.mark.parametrize("unnamed", ["before", "after"])
+def test_bands_without_names_are_told_with_the_option_of_their_date(
+    change: Change, tmp_path: Path, unnamed: str
+) -> None:
+    paths = {}
+    for date in ("before", "after"):
+        paths[date] = write(tmp_path / f"{date}.tif", simulated_scene())
+    with rasterio.open(paths[unnamed], "r+") as file:
+        file.descriptions = (None,) * file.count
+    option = "NAME" if unnamed == "before" else "after:NAME"
+    with pytest.raises(BandError, match=rf"`--band {option}=\S*{unnamed}\.tif:1`"):
+        change(paths["before"], paths["after"])
+
+
 def test_another_grid_and_crs_are_brought_together(change: Change, tmp_path: Path) -> None:
     """The later date at 20 m in degrees, covering only part of the earlier one."""
     ground = simulated_scene()
