@@ -18,6 +18,7 @@ from pyogrio import raw
 from pyproj import CRS
 
 from geoseg.bundles.background import guessed_background
+from geoseg.bundles.mlm import MOST_VALUE
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
@@ -27,6 +28,7 @@ from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
 from geoseg.scenes.vector_files import crs_of, reading_vector
 from geoseg.spec import ClassSpec
+from geoseg.spec.band_names import few_names
 from geoseg.spec.palette import model_colour
 
 LOG = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ def read_labels(path: Path, column: str | None = None) -> LabelFile:
 def classes_of(files: Sequence[LabelFile]) -> tuple[tuple[ClassSpec, ...], int | None, dict[Name, int]]:
     """Return the classes of all labels, the background first.
 
-    Numbers are the values of the classes. Names get the values 1, 2, … in alphabetical order, and 0 for a
+    Numbers are the values of the classes, and parts of labels where one is above `MOST_VALUE`. Names get the values 1, 2, … in alphabetical order, and 0 for a
     name such as `background`, or of two classes `land` or `no water`.
 
     Returns:
@@ -134,6 +136,13 @@ def classes_of(files: Sequence[LabelFile]) -> tuple[tuple[ClassSpec, ...], int |
     written = {_key(name): str(name) for file in reversed(files) for name in reversed(file.names)}
     ordered = sorted(names, key=lambda name: (name if isinstance(name, int) else 0, str(name)))
     values = {name: name if isinstance(name, int) else i for i, name in enumerate(ordered, start=1)}
+    if numbers and max(numbers) > MOST_VALUE:
+        values = {name: i for i, name in enumerate(ordered, start=min(1, *numbers))}
+        note(
+            LOG,
+            f"{where}: classes of a bundle have values up to {MOST_VALUE}, so those of the map are "
+            f"{few_names([f'{value} (class {name})' for name, value in values.items()], 12)}",
+        )
     labels = {name: f"class {name}" if isinstance(name, int) else written[name] for name in ordered}
     background = guessed_background({values[name]: [labels[name]] for name in ordered})
     if background is not None:

@@ -116,6 +116,9 @@ def labelled(*names: int | str) -> LabelFile:
         (("water", "background", "ice"), [(0, "background"), (1, "ice"), (2, "water")], 0),
         ((3, 1, 3), [(1, "class 1"), (3, "class 3")], None),
         ((1, 0), [(0, "class 0"), (1, "class 1")], 0),
+        ((1, 254), [(1, "class 1"), (254, "class 254")], None),
+        ((512, 311, 1), [(1, "class 1"), (2, "class 311"), (3, "class 512")], None),
+        ((255, 0), [(0, "class 0"), (1, "class 255")], 0),
     ],
 )
 def test_values_of_classes(
