@@ -106,7 +106,8 @@ def classes_of(files: Sequence[LabelFile]) -> tuple[tuple[ClassSpec, ...], int |
     """Return the classes of all labels, the background first.
 
     Numbers are the values of the classes; where one is above `MOST_VALUE`, they are in the labels only.
-    Names, and numbers then, get the values 1, 2, … in order, and 0 for the number 0 or a name such as `background`, or of two classes `land` or `no water`.
+    Names, and numbers then, get the values 1, 2, … in order, and 0 for the number 0 or a name such as
+    `background`, or of two classes `land` or `no water`.
 
     Returns:
         The classes; the value of the background, None if every class is mapped; and the position of each
