@@ -9,12 +9,13 @@ import pytest
 from geoseg.batch.entry import Entry
 from geoseg.batch.job import Job, plan_jobs
 from geoseg.batch.tasks import task_of
+from geoseg.errors import UsageError
 from geoseg.spec.batch import BatchSpec
 
 
-def job_of(*paths: str) -> Job:
-    spec = BatchSpec(inputs=paths, output="out", name="{scene}.gpkg", options={"method": "classical"})
-    (job,) = plan_jobs(spec, task_of("flood"), [Entry(scene="a", paths=paths)], {}, Path("out"))
+def job_of(*paths: str, scene: str = "a", name: str = "{scene}.gpkg") -> Job:
+    spec = BatchSpec(inputs=paths, output="out", name=name, options={"method": "classical"})
+    (job,) = plan_jobs(spec, task_of("flood"), [Entry(scene=scene, paths=paths)], {}, Path("out"))
     return job
 
 
@@ -39,3 +40,10 @@ def test_paths_are_absolute_for_workers_in_other_folders(
         "none.json#b",
         address,
     ]
+
+
+@pytest.mark.parametrize("name", ["{scene}.gpkg", "./{scene}.gpkg", ".//{scene}.gpkg"])
+def test_maps_have_no_names_of_the_batch_itself(name: str) -> None:
+    assert list(job_of("a.tif", name=name).files) == ["a.gpkg"]
+    with pytest.raises(UsageError, match=r"summary\.gpkg is a file of the batch itself"):
+        job_of("a.tif", scene="summary", name=name)
