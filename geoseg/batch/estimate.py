@@ -10,6 +10,7 @@ from pathlib import Path
 
 from geoseg.batch.job import Job
 from geoseg.batch.journal import Known
+from geoseg.batch.naming import ITEMS
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.run import is_finished, plan_batch
 from geoseg.batch.sharing import PARENT_MIB, share_out
@@ -98,7 +99,7 @@ def estimate_batch(
     with scratch_folder(parent) as scratch:
         known = Known.of(store.folder, task)
         planned = plan_batch(
-            spec, task_of(task), store.folder, progress, items=scratch / "items", outputs=known.owned
+            spec, task_of(task), store.folder, progress, scratch=scratch / ITEMS, outputs=known.owned
         )
         waiting = [
             job

@@ -146,7 +146,7 @@ def plan_batch(
     task: BatchTask,
     folder: Path,
     progress: Progress,
-    items: Path | None = None,
+    scratch: Path | None = None,
     outputs: Container[str] = frozenset(),
 ) -> Planned:
     """Read the inputs, pair them and return the job of each scene.
@@ -156,11 +156,11 @@ def plan_batch(
         task: of the batch.
         folder: of the outputs.
         progress: called while scenes are paired.
-        items: folder for STAC items of collections; None: in `folder`.
+        scratch: folder for STAC items that are not in `folder` yet; None: they are written there.
         outputs: files that batches made, as paths in `folder`; they are no scenes.
     """
     found = read_inputs(spec.inputs, task, search_entries(spec.search, spec.options))
-    entries = with_item_files(without_outputs(found, folder, outputs), items or folder / ITEMS)
+    entries = with_item_files(without_outputs(found, folder, outputs), folder / ITEMS, scratch)
     paired = with_earlier(entries, task, spec.options, progress)
     left_out: dict[str, str | GeosegError] = {}
     if task.paired:
