@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyogrio
 import pytest
 
 from geoseg.batch.estimate import estimate_batch
@@ -193,3 +194,16 @@ def test_the_plan_of_items_that_are_mapped_counts_them(tmp_path: Path) -> None:
     plan = estimate_batch(BatchSpec.model_validate({**given, "output": str(out)}), "flood")
     assert (plan.scenes, plan.finished, plan.waiting) == (2, 1, 1)
     assert not (out / "items" / "b.json").exists()
+
+
+def test_a_merged_map_has_no_dates_where_none_are_known(tmp_path: Path) -> None:
+    for seed, name in enumerate(("a", "b")):
+        write_lake(tmp_path / f"{name}.tif", seed=6 * seed)
+    (tmp_path / "scenes.csv").write_text("after,before\nb.tif,a.tif\n")
+    options = {"method": "mad", "min-area": 0}
+    done, _ = batch(tmp_path / "out", tmp_path / "scenes.csv", "change", merge=True, options=options)
+    assert not done.failed
+    for place, layer in (("b.gpkg", "change"), ("merged.gpkg", "change")):
+        frame = pyogrio.read_dataframe(tmp_path / "out" / place, layer=layer)
+        assert len(frame)
+        assert frame["date_after"].isna().all()
