@@ -113,11 +113,12 @@ def _unwrapped(polygon: shapely.Geometry) -> shapely.Geometry:
 
 def _ring(ring: shapely.Geometry) -> NDArray[np.float64]:
     """Return the corners (N, 2) of a ring; one around a pole is closed along the pole."""
-    corners = shapely.get_coordinates(ring)
+    corners: NDArray[np.float64] = shapely.get_coordinates(ring)
     steps = np.diff(corners[:, 0])
     corners[1:, 0] -= 360 * np.round(steps / 360).cumsum()
     (first, _), (last, _) = corners[0], corners[-1]
     if abs(last - first) < 180:
         return corners
     pole = math.copysign(90.0, float(corners[:, 1].mean()))
-    return np.vstack([corners, [[last, pole], [first, pole], corners[0]]])
+    closed = [[last, pole], [first, pole], corners[0]]
+    return np.vstack([corners, closed]).astype(np.float64)
