@@ -183,7 +183,7 @@ def test_times_are_iso_8601_and_empty_where_none_is_known(suffix: str, tmp_path:
 def test_the_plan_of_items_that_are_mapped_counts_them(tmp_path: Path) -> None:
     write_lake(tmp_path / "a.tif")
     assets = {"data": {"href": str(tmp_path / "a.tif")}}
-    items = [
+    items: list[dict[str, Any]] = [
         {"type": "Feature", "id": name, "geometry": None, "properties": {}, "links": [], "assets": assets}
         for name in ("a", "b")
     ]
