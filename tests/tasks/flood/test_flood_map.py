@@ -141,5 +141,7 @@ def test_reflectance_far_above_1_is_refused(tmp_path: Path, method: str, odd: st
         method=method,
         run=RunSpec(output=tmp_path / "map.gpkg"),
     )
-    with pytest.raises(SceneError, match=f"{odd} has a median of .* its scale|not reflectance .* half of {odd}"):
+    with pytest.raises(
+        SceneError, match=f"{odd} has a median of .* its scale|not reflectance .* half of {odd}"
+    ):
         map_flood(request)
