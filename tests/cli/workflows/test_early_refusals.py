@@ -1,7 +1,7 @@
 """Options that contradict the method, the network or the sensor are refused before pixels are read.
 
-The scenes have a damaged row of tiles, so that reading all pixels, a sample for a threshold or a cloud mask
-is another error. Opening a scene reads other tiles, from whose values units are recognised.
+The scenes have a damaged tile, so that reading all pixels, a sample for a threshold or a cloud mask is
+another error. Opening a scene reads other tiles, from whose values units are recognised and checked.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ DATED = "T31UDQ_{}T105019_{}.tif"
 def damaged(
     path: Path, bands: int, low: float, high: float, names: Sequence[str] = (), kind: str = "float32"
 ) -> Path:
-    """Write a raster whose third row of five rows of tiles cannot be decompressed."""
+    """Write a raster of 5 x 4 tiles, of which the second of the third row cannot be decompressed."""
     coarse = np.random.default_rng(bands).uniform(low, high, (bands, 5 * TILE // 32, 4 * TILE // 32))
     values = coarse.repeat(32, axis=1).repeat(32, axis=2).astype(kind)
     layout: dict[str, Any] = {"tiled": True, "blockxsize": TILE, "blockysize": TILE, "interleave": "band"}
     write_raster(path, values, descriptions=names, compress="deflate", **layout)
     with rasterio.open(path) as file:
         places = [
-            [int(file.get_tag_item(f"BLOCK_{word}_0_2", "TIFF", bidx=band)) for word in ("OFFSET", "SIZE")]
+            [int(file.get_tag_item(f"BLOCK_{word}_1_2", "TIFF", bidx=band)) for word in ("OFFSET", "SIZE")]
             for band in file.indexes
         ]
     stored = bytearray(path.read_bytes())
@@ -65,21 +65,21 @@ PLUME = ("methane", "plume", "S2", "--satellite", "sentinel-2a", "--sun-zenith",
 UNREADABLE = "the file may be truncated"
 
 REFUSED = [
-    ("flood OPTICAL --thresholding tiles", 2, "--thresholding tiles is for backscatter"),
-    ("flood OPTICAL --method mndwi --thresholding tiles", 2, "--thresholding tiles is for backscatter"),
-    ("flood RADAR --before BEFORE --thresholding tiles", 2, "--thresholding tiles is for backscatter"),
-    ("flood NUMBERS --thresholding tiles", 2, "--thresholding tiles is for backscatter"),
+    ("flood OPTICAL --thresholding tiles", 2, "`--thresholding tiles` is for backscatter"),
+    ("flood OPTICAL --method mndwi --thresholding tiles", 2, "`--thresholding tiles` is for backscatter"),
+    ("flood RADAR --before BEFORE --thresholding tiles", 2, "`--thresholding tiles` is for backscatter"),
+    ("flood NUMBERS --thresholding tiles", 2, "`--thresholding tiles` is for backscatter"),
     ("flood NUMBERS --thresholding hsba", 2, "needs dB"),
     ("flood OPTICAL --method sar-vh", 3, "is for sar scenes, and this scene is optical"),
     ("flood RADAR --method mndwi", 3, "is for optical scenes, and this scene is sar"),
-    ("flood RADAR --method zscore", 2, "needs 2 scene(s) before"),
+    ("flood RADAR --method zscore", 2, "needs 2 earlier scenes or more, 0 given: add `--before SCENE`"),
     ("flood OPTICAL --method awei-sh", 3, "needs blue"),
     ("flood OPTICAL --method nonsense", 2, "no water method"),
-    ("flood OPTICAL --permanent-values 1", 2, "give --permanent-water too"),
+    ("flood OPTICAL --permanent-values 1", 2, "give `--permanent-water` too"),
     ("flood OPTICAL --model water-optical --threshold 0", 2, "exclude each other"),
     ("flood OPTICAL --model flood-sar", 3, "vv"),
     ("flood OPTICAL --before EARLIER --model water-optical", 2, "maps one date"),
-    ("flood RADAR --model flood-sar-pair", 2, "give one --before"),
+    ("flood RADAR --model flood-sar-pair", 2, "give one `--before SCENE`"),
     ("change OPTICAL EARLIER --method cva --thresholding chi2", 2, "can be used with"),
     ("change BEFORE RADAR --thresholding chi2", 2, "can be used with"),
     ("change BEFORE RADAR --method mad", 3, "is for optical scenes, and these are sar"),
@@ -90,7 +90,7 @@ REFUSED = [
     ("segment OPTICAL --model flood-sar-pair", 2, "maps from two dates"),
     ("segment OPTICAL --model flood-sar", 3, "vv"),
     (" ".join((*PLUME, "--method", "mag1c")), 2, "imaging spectrometer"),
-    (" ".join((*PLUME, "--method", "mbmp")), 2, "give --reference"),
+    (" ".join((*PLUME, "--method", "mbmp")), 2, "give `--reference SCENE`"),
     (" ".join((*PLUME, "--column-group", "5")), 2, "imaging spectrometers"),
     (" ".join((*PLUME, "--reference", "S2_BEFORE", "--model", "water-optical")), 4, "is for flood"),
 ]
