@@ -113,7 +113,7 @@ def test_a_network_may_be_described_in_its_own_folder(network: Path, geoseg: Geo
 def test_a_wrong_description_names_the_command(network: Path, geoseg: Geoseg) -> None:
     (network.parent / "model.json").write_text('{"type": "Feature"}')
     _, err = geoseg("models", "show", network.parent, code=4)
-    assert "geoseg models describe NETWORK.onnx writes a valid model.json" in err
+    assert "`geoseg models describe NETWORK.onnx` writes a valid model.json" in err
 
 
 @pytest.mark.parametrize(
