@@ -94,9 +94,9 @@ def test_the_least_that_is_named_is_enough_and_is_kept(task: str, scenes: Path, 
     code, _, err = run(scenes, tmp_path / "refused", TASKS[task], "--max-memory", "64")
     assert code == 2, err
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert "--max-memory 64 MiB is less than this run needs" in line
+    assert "`--max-memory 64MiB` is less than this run needs" in line
     assert list((tmp_path / "refused").iterdir()) == []
-    named = int(re.findall(r"give --max-memory (\d+)MiB", line)[0])
+    named = int(re.findall(r"give `--max-memory (\d+)MiB`", line)[0])
     code, peak, err = run(scenes, tmp_path / "bounded", TASKS[task], "--max-memory", str(named))
     assert code == 0, err
     assert peak <= 1.1 * named
