@@ -123,7 +123,8 @@ class Told:
                 self._console.warn(f"{outcome.scene}: {warning.text}")
         self._write(outcome, outcome.status)
         if self._json:
-            print_line({"event": "scene", **outcome.model_dump(mode="json", exclude={"read", "footprint"})})
+            facts = outcome.model_dump(mode="json", exclude={"read", "footprint"})
+            print_line({"event": "scene", "source": outcome.source, **facts})
         seconds = time.monotonic() - self._begun
         self._console.progress(done, total, "scenes", pace(self._made, seconds, total - done))
 

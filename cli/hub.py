@@ -93,9 +93,10 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
     if len(parts) < 2 or not all(map(is_plain, parts)):
         raise UsageError(f"{name}: is not hf:ORG/NAME or hf:ORG/NAME/FILE.onnx")
     repository, wanted = "/".join(parts[:2]), "/".join(parts[2:])
-    copies = local_folder(repository)
-    if copies is not None:
-        yield _copied(repository, wanted, copies)
+    local = local_folder(repository)
+    copies = _files(local) if local is not None else []
+    if local is not None and any(map(_is_network, copies)):
+        yield _copied(repository, wanted, local, copies)
         return
     check_online(name)
     listed = _repository(repository)
@@ -137,10 +138,19 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
         )
 
 
-def _copied(repository: str, wanted: str, folder: Path) -> HubNetwork:
-    """Return a network of a folder that is a copy of a repository."""
-    files = [path.relative_to(folder).as_posix() for path in islice(folder.rglob("*"), MOST_FILES)]
-    chosen = folder / _choose(repository, [file for file in files if (folder / file).is_file()], wanted)
+def _files(folder: Path) -> list[str]:
+    """Return the files of a folder and of those in it, relative to it."""
+    found = islice(folder.rglob("*"), MOST_FILES)
+    return [path.relative_to(folder).as_posix() for path in found if path.is_file()]
+
+
+def _is_network(file: str) -> bool:
+    return file.lower().endswith(".onnx")
+
+
+def _copied(repository: str, wanted: str, folder: Path, files: list[str]) -> HubNetwork:
+    """Return a network of a folder that is a copy of a repository, with these files."""
+    chosen = folder / _choose(repository, files, wanted)
     places = [next((at for at in (chosen.parent, folder) if (at / name).is_file()), None) for name in CONFIGS]
     note(LOG, f"{PREFIX}{repository}: used from {folder}")
     return HubNetwork(
@@ -153,7 +163,7 @@ def _copied(repository: str, wanted: str, folder: Path) -> HubNetwork:
 
 def _choose(repository: str, files: list[str], wanted: str) -> str:
     """Return the ONNX file that is wanted, or the only one, or that with the usual name."""
-    networks = sorted(file for file in files if file.lower().endswith(".onnx"))
+    networks = sorted(filter(_is_network, files))
     if wanted:
         if wanted not in networks:
             names = ", ".join(networks[:8]) or "none"

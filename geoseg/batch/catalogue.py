@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 import shapely
 
@@ -27,6 +28,7 @@ from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.media import MEDIA
 from geoseg.files.network import needs_network
 from geoseg.scenes.product import iso_time
+from geoseg.scenes.stac_documents import split_name
 
 VERSION = "1.1.0"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
@@ -202,7 +204,8 @@ def _href(source: str) -> str:
     """Return a source as an address: that of a local file is absolute."""
     if needs_network(source) or source.startswith("/vsi"):
         return source
-    return Path(source).absolute().as_uri()
+    document, item = split_name(source)
+    return Path(document).absolute().as_uri() + (f"#{quote(item)}" if item else "")
 
 
 def _stamp(time: datetime) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import math
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
@@ -26,7 +28,8 @@ def moved(shapes: Shapes, source: CRS, target: CRS) -> Shapes:
     antimeridian is split there.
     """
     if source == target:
-        return shapes
+        # In one system lines are straight, however long they are.
+        return split_at_antimeridian(shapely.segmentize(shapes, 90)) if target == DEGREES else shapes
     transformer = Transformer.from_crs(source, target, always_xy=True)
     fine = shapely.segmentize(shapes, _step(source))
     found: Shapes = shapely.transform(fine, transformer.transform, interleaved=False)
@@ -37,14 +40,14 @@ def split_at_antimeridian(shapes: Shapes) -> Shapes:
     """Return geometries in degrees of which those that cross the antimeridian are split there.
 
     Args:
-        shapes: longitudes are -180..180; polygons wider than half the globe are those that cross. Longitudes
-            above 180 are moved into the range.
+        shapes: polygons and points. Where longitudes of two corners in succession differ by more than 180,
+            the line between them crosses. Longitudes beyond -180..180 are moved into the range.
     """
     if isinstance(shapes, shapely.Geometry):
         one: Shapes = _split(shapes)
         return one
     west, _, east, _ = shapely.bounds(shapes).T
-    crossing = np.flatnonzero((east - west > 180) | (east > 180))
+    crossing = np.flatnonzero(_leaves_range(west, east))
     if not len(crossing):
         return shapes
     shapes = shapes.copy()
@@ -70,14 +73,52 @@ def _step(crs: CRS) -> float:
 
 
 def _split(shape: shapely.Geometry) -> shapely.Geometry:
-    west, south, east, north = shape.bounds
-    if not (east - west > 180 or east > 180):
+    west, _, east, _ = shape.bounds
+    if not _leaves_range(west, east) or not math.isfinite(east - west):
         return shape
-    if east - west > 180:
-        shape = shapely.transform(shape, lambda x, y: (np.where(x < 0, x + 360, x), y), interleaved=False)
-    if shape.geom_type != "Point" and not shape.is_valid:
-        shape = shapely.make_valid(shape)
-    here = shapely.intersection(shape, shapely.box(-180, south - 1, 180, north + 1))
-    beyond = shapely.intersection(shape, shapely.box(180, south - 1, 540, north + 1))
-    there = shapely.transform(beyond, lambda x, y: (x - 360, y), interleaved=False)
-    return shapely.union_all([here, there])
+    if shape.geom_type not in {"Polygon", "MultiPolygon"}:
+        return shapely.transform(shape, lambda x, y: ((x + 180) % 360 - 180, y), interleaved=False)
+    pieces: list[shapely.Geometry] = []
+    for part in shapely.get_parts(shape):
+        whole = shapely.make_valid(_unwrapped(part))
+        first, _, last, _ = whole.bounds
+        for turn in range(math.floor((first + 180) / 360), math.floor((last + 180) / 360) + 1):
+            here = shapely.intersection(whole, shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
+            moved_here = shapely.transform(here, partial(_turned, turns=turn), interleaved=False)
+            pieces += [piece for piece in shapely.get_parts(moved_here) if piece.area > 0]
+    return shapely.union_all(pieces)
+
+
+def _leaves_range(west: Any, east: Any) -> Any:
+    """Return whether bounds, numbers or arrays, are beyond -180..180, or wide enough to cross its border."""
+    return (east - west > 180) | (east > 180) | (west < -180)
+
+
+def _turned(
+    x: NDArray[np.float64], y: NDArray[np.float64], *, turns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return x - 360 * turns, y
+
+
+def _unwrapped(polygon: shapely.Geometry) -> shapely.Geometry:
+    """Return a polygon whose longitudes do not jump along its rings, also where these leave -180..180."""
+    shell = _ring(shapely.get_exterior_ring(polygon))
+    holes = [_ring(ring) for ring in shapely.get_rings(polygon)[1:]]
+    # A hole begins on any side of the antimeridian.
+    middle = float(shell[:, 0].min() + shell[:, 0].max()) / 2
+    for hole in holes:
+        hole[:, 0] += 360 * np.round((middle - (hole[:, 0].min() + hole[:, 0].max()) / 2) / 360)
+    return shapely.Polygon(shell, holes)
+
+
+def _ring(ring: shapely.Geometry) -> NDArray[np.float64]:
+    """Return the corners (N, 2) of a ring; one around a pole is closed along the pole."""
+    corners: NDArray[np.float64] = shapely.get_coordinates(ring)
+    steps = np.diff(corners[:, 0])
+    corners[1:, 0] -= 360 * np.round(steps / 360).cumsum()
+    (first, _), (last, _) = corners[0], corners[-1]
+    if abs(last - first) < 180:
+        return corners
+    pole = math.copysign(90.0, float(corners[:, 1].mean()))
+    closed = [[last, pole], [first, pole], corners[0]]
+    return np.vstack([corners, closed]).astype(np.float64)

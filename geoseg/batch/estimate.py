@@ -10,6 +10,7 @@ from pathlib import Path
 
 from geoseg.batch.job import Job
 from geoseg.batch.journal import Known
+from geoseg.batch.naming import ITEMS
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.run import is_finished, plan_batch
 from geoseg.batch.sharing import PARENT_MIB, share_out
@@ -98,7 +99,7 @@ def estimate_batch(
     with scratch_folder(parent) as scratch:
         known = Known.of(store.folder, task)
         planned = plan_batch(
-            spec, task_of(task), store.folder, progress, items=scratch / "items", outputs=known.owned
+            spec, task_of(task), store.folder, progress, scratch=scratch / ITEMS, outputs=known.owned
         )
         waiting = [
             job
@@ -144,14 +145,14 @@ def estimate_batch(
 
 def sample_of(jobs: Sequence[Job]) -> list[Job]:
     """Return up to three jobs: a small, a middle and a large scene by the size of its files."""
-    ordered = sorted(jobs, key=lambda job: (_size(job.source), job.index))
+    ordered = sorted(jobs, key=lambda job: (sum(map(_size, job.sources)), job.index))
     return list(
         {job.scene: job for share in QUANTILES for job in ordered[int(share * len(ordered)) :][:1]}.values()
     )
 
 
 def _size(source: str) -> int:
-    """Return the bytes of the local files of a scene."""
+    """Return the bytes of a file of a scene and of those that belong to it, where they are local."""
     return sum(size for _, size, _ in states(local_files(source)))
 
 

@@ -13,6 +13,7 @@ from pyproj import CRS
 from geoseg.batch.degrees import DEGREES, moved
 from geoseg.outputs import companions
 from geoseg.outputs.layer import SCENE_LAYER
+from geoseg.scenes.product import iso_time
 
 DETAIL = 1000
 """The outline is simplified by this fraction of its extent: it is for overviews."""
@@ -43,21 +44,28 @@ def scene_layer(output: Path, crs: str | None) -> SceneLayer:
 
 
 def read_scene_layer(output: Path) -> tuple[shapely.Geometry | None, str, str]:
-    """Return the outline in the CRS of the map, the sensor and the acquisition time."""
+    """Return the outline in the CRS of the map, the sensor and the acquisition time (ISO 8601)."""
     beside = companions(output)
     path = beside[-1] if beside else output
     if path.suffix.lower() == ".parquet":
         from pyarrow import parquet  # noqa: PLC0415 - this format only
 
         row = parquet.read_table(path).to_pylist()[0]
-        return shapely.from_wkb(row["geometry"]), str(row["sensor"] or ""), str(row["acquired"] or "")
+        return shapely.from_wkb(row["geometry"]), str(row["sensor"] or ""), _time_text(row["acquired"])
     from pyogrio import raw  # noqa: PLC0415 - not for GeoParquet
 
     _, _, geometry, columns = raw.read(
         path, layer=None if beside else SCENE_LAYER, columns=["sensor", "acquired"]
     )
-    sensor, acquired = (str(column[0] or "") for column in columns)
-    return (None if geometry[0] is None else shapely.from_wkb(geometry[0])), sensor, acquired
+    (sensor,), (acquired,) = columns
+    outline = None if geometry[0] is None else shapely.from_wkb(geometry[0])
+    return outline, str(sensor or ""), _time_text(acquired)
+
+
+def _time_text(value: object) -> str:
+    """Return a cell of a column of times in ISO 8601; empty: it has no time."""
+    found = iso_time(str(value))
+    return found.isoformat() if found else ""
 
 
 def overview(geometry: shapely.Geometry, crs: CRS) -> shapely.Geometry:

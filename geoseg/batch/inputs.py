@@ -71,17 +71,19 @@ def without_outputs(entries: Sequence[Entry], folder: Path, outputs: Container[s
     Raises:
         UsageError: all are outputs.
     """
-    place = _resolved(str(folder))
+    place = Path(os.path.realpath(folder))
 
     def is_output(path: str) -> bool:
-        here = "" if needs_network(path) else _resolved(path)
-        inner = os.path.relpath(here, place) if here.startswith(place + os.sep) else ""
-        return here == place or (bool(inner) and Path(inner).as_posix() in outputs)
+        if needs_network(path):
+            return False
+        here = Path(_resolved(path))
+        inside = here.is_relative_to(place) and here.relative_to(place).as_posix() in outputs
+        return inside or os.path.realpath(path) == str(place)
 
     scenes = [entry for entry in entries if entry.item is not None or not all(map(is_output, entry.paths))]
     if entries and not scenes:
         raise UsageError(
-            f"all inputs are outputs of this batch in {folder}; name scenes, or another -o FOLDER"
+            f"all inputs are outputs of this batch in {folder}; name scenes, or another `-o FOLDER`"
         )
     if len(scenes) < len(entries):
         note(LOG, f"{len(entries) - len(scenes)} inputs are outputs of this batch and no scenes")

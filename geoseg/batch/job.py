@@ -33,8 +33,8 @@ class Job:
     """Of the scene in the batch, from 0."""
     scene: str
     task: str
-    source: str
-    """Paths or addresses of the scene, as a cell of a table."""
+    sources: tuple[str, ...]
+    """Path or address of each file of the scene, as given."""
     options: Mapping[str, OptionValue]
     """All options of the task but those of the outputs and of the engine's limits; paths are absolute."""
     outputs: Mapping[str, str | tuple[str, ...]]
@@ -48,12 +48,9 @@ class Job:
     """The part of the scene's rows that this job scores, and their number; None: the job makes the map."""
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Files of the scene."""
-        value = self.options[task_of(self.task).subject]
-        return (
-            (value,) if isinstance(value, str) else tuple(map(str, value)) if isinstance(value, list) else ()
-        )
+    def source(self) -> str:
+        """The files of the scene, for messages."""
+        return SEPARATOR.join(self.sources)
 
     @property
     def map_file(self) -> str:
@@ -185,17 +182,12 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
         index=index,
         scene=entry.scene,
         task=task.name,
-        source=source_of(entry),
+        sources=entry.paths,
         options={name: _absolute(task, name, value) for name, value in options.items() if name not in SHARED},
         outputs=outputs,
         earlier=reason,
         checkpoint=spec.checkpoint or spec.split is not None,
     )
-
-
-def source_of(entry: Entry) -> str:
-    """Return the paths of a scene as a table has them: of a series, or of band files, all of them."""
-    return SEPARATOR.join(entry.paths)
 
 
 def _switched(place: Place | None, value: OptionValue) -> OptionValue:
@@ -229,6 +221,12 @@ def _template(where: str, text: str, *, shared: bool) -> str:
 
 def _absolute(task: BatchTask, name: str, value: OptionValue) -> OptionValue:
     """Return the value of an option with absolute paths: workers may have another current folder."""
-    return with_paths(
-        task.places[name], value, lambda text: os.path.abspath(text) if os.path.exists(text) else None
-    )
+
+    def absolute(text: str) -> str | None:
+        if os.path.exists(text):
+            return os.path.abspath(text)
+        document, mark, item = text.partition(".json#")
+        document += ".json"
+        return f"{os.path.abspath(document)}#{item}" if mark and os.path.exists(document) else None
+
+    return with_paths(task.places[name], value, absolute)

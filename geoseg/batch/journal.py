@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -200,7 +201,8 @@ class Journal:
     def _drop_empty(self) -> None:
         """Remove a journal without a line: the batch ended before its first scene, and the folder is free."""
         if not os.fstat(self._file.fileno()).st_size:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps files that are open
+                self._path.unlink()
 
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:

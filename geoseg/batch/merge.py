@@ -262,7 +262,7 @@ def _filled(values: NDArray[Any] | None, kind: np.dtype[Any], count: int) -> NDA
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None or value != value else str(value)  # noqa: PLR0124 - NaN and NaT
 
 
 def _valid(shapes: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -45,8 +45,8 @@ class Outcome(Spec):
     """Of a failure: what happened, where, what to do."""
     stamp: str = ""
     """Hash of inputs, options, model and version (`geoseg.batch.stamp`)."""
-    source: str = ""
-    """Paths or addresses of the scene, separated as in a table."""
+    sources: tuple[str, ...] = ()
+    """Path or address of each file of the scene."""
     earlier: str = ""
     """The earlier scene that was found for it, and why."""
     outputs: tuple[OutputFile, ...] = ()
@@ -72,9 +72,9 @@ class Outcome(Spec):
     """Greatest resident size of the worker so far, MiB."""
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Path or address of each file of the scene."""
-        return tuple(part for part in self.source.split(SEPARATOR) if part)
+    def source(self) -> str:
+        """The files of the scene as a cell of a table."""
+        return SEPARATOR.join(self.sources)
 
     @property
     def mapped(self) -> bool:

@@ -15,7 +15,7 @@ from geoseg.batch.entry import Entry
 from geoseg.batch.failure import failure_of
 from geoseg.batch.inputs import read_inputs, without_outputs
 from geoseg.batch.item_files import with_item_files
-from geoseg.batch.job import Job, plan_jobs, source_of
+from geoseg.batch.job import Job, plan_jobs
 from geoseg.batch.journal import Journal
 from geoseg.batch.naming import (
     CHECKPOINTS,
@@ -146,7 +146,7 @@ def plan_batch(
     task: BatchTask,
     folder: Path,
     progress: Progress,
-    items: Path | None = None,
+    scratch: Path | None = None,
     outputs: Container[str] = frozenset(),
 ) -> Planned:
     """Read the inputs, pair them and return the job of each scene.
@@ -156,11 +156,11 @@ def plan_batch(
         task: of the batch.
         folder: of the outputs.
         progress: called while scenes are paired.
-        items: folder for STAC items of collections; None: in `folder`.
+        scratch: folder for STAC items that are not in `folder` yet; None: they are written there.
         outputs: files that batches made, as paths in `folder`; they are no scenes.
     """
     found = read_inputs(spec.inputs, task, search_entries(spec.search, spec.options))
-    entries = with_item_files(without_outputs(found, folder, outputs), items or folder / ITEMS)
+    entries = with_item_files(without_outputs(found, folder, outputs), folder / ITEMS, scratch)
     paired = with_earlier(entries, task, spec.options, progress)
     left_out: dict[str, str | GeosegError] = {}
     if task.paired:
@@ -201,9 +201,9 @@ def clear_leftovers(folder: Path, jobs: Sequence[Job], owned: Iterable[str], *, 
 def _without_map(entry: Entry, reason: str | GeosegError) -> Outcome:
     """Return the outcome of a scene that has no earlier one, or that cannot be opened to find it."""
     if isinstance(reason, str):
-        return Outcome(scene=entry.scene, status="unpaired", message=reason, source=source_of(entry))
+        return Outcome(scene=entry.scene, status="unpaired", message=reason, sources=entry.paths)
     code, message = failure_of(reason)
-    return Outcome(scene=entry.scene, status="failed", code=code, message=message, source=source_of(entry))
+    return Outcome(scene=entry.scene, status="failed", code=code, message=message, sources=entry.paths)
 
 
 def _shard(entries: Sequence[Entry], shard: tuple[int, int] | None) -> list[Entry]:
@@ -231,7 +231,7 @@ def _sort(
                     status="failed",
                     code=OutputError.exit_code,
                     message=text,
-                    source=job.source,
+                    sources=job.sources,
                 )
             )
         else:
@@ -301,6 +301,6 @@ def _in_order(planned: Planned, journal: Journal, waiting: Sequence[Job]) -> tup
         outcome = journal.outcomes.get(job.scene)
         # With --fail-fast some scenes were not reached: what an older run left says nothing of this one.
         if outcome is None or (job.scene in reached and outcome.stamp not in {"", job.stamp}):
-            outcome = Outcome(scene=job.scene, status="pending", source=job.source)
+            outcome = Outcome(scene=job.scene, status="pending", sources=job.sources)
         known[job.scene] = outcome
     return tuple(known[name] for name in planned.order)

@@ -100,6 +100,6 @@ def open_store(text: str) -> Store:
         return StoreFolder(place, user_cache().absolute() / "batches" / name, kept=("journal*",))
     if needs_network(text):
         raise UsageError(
-            f"-o {text}: a batch writes to a folder, or to s3://, gs:// or az://; give one of them"
+            f"`-o {text}`: a batch writes to a folder, or to s3://, gs:// or az://; give one of them"
         )
     return LocalStore(Path(text).absolute())

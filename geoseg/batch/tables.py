@@ -11,9 +11,17 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import SEPARATOR, found_path, listed_paths, safe_name, scene_entry, scene_name
+from geoseg.batch.naming import (
+    SEPARATOR,
+    file_at,
+    found_path,
+    listed_paths,
+    safe_name,
+    scene_entry,
+    scene_name,
+)
 from geoseg.batch.tasks import TASKS, BatchTask
-from geoseg.batch.value_paths import with_paths
+from geoseg.batch.value_paths import is_path, with_paths
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.doors import opening
@@ -166,7 +174,9 @@ def _perhaps(option: str, task: BatchTask) -> str:
 
 def cell_value(cell: str, place: Place, folder: Path) -> OptionValue:
     """Return the cell of a table as the value of an option; paths are resolved as those of scenes."""
-    return with_paths(place, _several(cell), lambda text: found_path(text, folder))
+    # A path may hold the separator.
+    given = cell if is_path(place) and file_at(cell.strip(), folder) else _several(cell)
+    return with_paths(place, given, lambda text: found_path(text, folder))
 
 
 def _is_number(place: Place) -> bool:

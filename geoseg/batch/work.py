@@ -61,7 +61,7 @@ def run_job(job: Job, place: Workplace, progress: Progress = no_progress) -> Out
         code=code,
         message=message,
         stamp=job.stamp,
-        source=job.source,
+        sources=job.sources,
         earlier=job.earlier,
         read=tuple(states(read)) if known else (),
         created=datetime.now(UTC).isoformat(timespec="microseconds"),

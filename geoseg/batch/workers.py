@@ -171,7 +171,7 @@ def killed(job: Job, cause: str) -> Outcome:
         code=KILLED,
         message=f"{job.source}: the worker process {cause}; if memory ran out, use fewer workers (`--jobs`)",
         stamp=job.stamp,
-        source=job.source,
+        sources=job.sources,
         earlier=job.earlier,
     )
 

@@ -16,24 +16,23 @@ import numpy as np
 import shapely
 from pydantic import JsonValue
 from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 import geoseg
 from geoseg.engine.checkpoint import PartDone, checkpoint_of, part
+from geoseg.engine.cleaning import cleaning_of, parse_crs
 from geoseg.engine.exposure import measuring_exposure
 from geoseg.engine.memory_limit import checked, limits_of
 from geoseg.engine.pipeline import MapWriter
-from geoseg.engine.plan import Plan, check_size, make_plan
+from geoseg.engine.plan import Plan, make_plan
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
 from geoseg.files.store_path import folder_beside
-from geoseg.grid import Grid
 from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
     Kind,
@@ -47,7 +46,7 @@ from geoseg.outputs import (
 )
 from geoseg.outputs.style_files import check_styles, style_texts
 from geoseg.outputs.styles import class_raster_qml, listed_classes, score_raster_qml, style_facts
-from geoseg.polygons import Cleaning, Storage
+from geoseg.polygons import Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
@@ -342,63 +341,3 @@ def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
         itemsize=pixels.data.itemsize,
         seconds_per_tile=max(min(seconds) * 1.15, reading),
     )
-
-
-def cleaning_of(
-    run: RunSpec, grid: Grid, name: str, *, min_area: float = 0.0, min_patch: float = 0.0
-) -> Cleaning:
-    """Return the cleaning of a map from options and defaults of the task.
-
-    Args:
-        run: options.
-        grid: of the map.
-        name: of the scene, for messages.
-        min_area: m², default of `--min-area`.
-        min_patch: m², smallest patch; not used with `--min-area` or without a CRS.
-
-    Raises:
-        SceneError: an option in metres is set and the scene has no CRS, or it has too many pixels.
-        UsageError: `dst_crs` is not a CRS.
-    """
-    check_size(grid, name)
-    least = min_area if run.min_area is None else run.min_area
-    patch = min_patch if run.min_area is None and grid.crs is not None else 0.0
-    if grid.crs is None:
-        asked = {
-            "`--min-area`": run.min_area,
-            "`--fill-holes`": run.fill_holes,
-            "`--simplify`": run.simplify,
-            "`--smooth-outlines`": run.smooth_outlines,
-            "`--dst-crs`": run.dst_crs,
-        }
-        if any(asked.values()):
-            options = ", ".join(option for option, value in asked.items() if value)
-            raise SceneError(
-                f"{name}: {options} needs a CRS, and the scene has none; "
-                "omit the option, or assign a CRS to the raster (gdal_edit.py -a_srs)"
-            )
-        least = 0.0
-    if least and run.min_area is None:
-        note(LOG, f"polygons smaller than {least:g} m² are omitted; `--min-area 0` keeps them")
-    if patch:
-        note(LOG, f"patches of change smaller than {patch:g} m² are omitted; `--min-area 0` keeps them")
-    return Cleaning(
-        min_area=least,
-        min_patch=patch,
-        fill_holes=run.fill_holes,
-        simplify=run.simplify,
-        smooth=run.smooth_outlines,
-        dst_crs=None if run.dst_crs is None else parse_crs(run.dst_crs),
-    )
-
-
-def parse_crs(text: str) -> CRS:
-    """Return the CRS that `--dst-crs` names.
-
-    Raises:
-        UsageError: the text is not a CRS.
-    """
-    try:
-        return CRS.from_user_input(text)
-    except CRSError as error:
-        raise UsageError(f"`--dst-crs {text}` is not a coordinate reference system") from error

@@ -16,12 +16,12 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import JsonValue
 from pyproj import Transformer
 
 from geoseg.engine.drawing import picture_of, sum_of
 from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
+from geoseg.engine.record_sections import record_sections
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid
@@ -29,7 +29,7 @@ from geoseg.outputs.columns import text_of
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.map_sheet import MOST_SHAPES, MapSheet, Shape, Total, Viewer, svg_paths
 from geoseg.outputs.picture import MapPicture, area_text, compose, draw_picture, in_proportion, render
-from geoseg.outputs.report import Picture, Report, Section, Table, columns, to_html
+from geoseg.outputs.report import Picture, Report, Section, to_html
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.words import (
     citation,
@@ -118,7 +118,7 @@ def map_report(
         summary=_summary(totals),
         facts={**facts, **rates},
         warnings=[item.text for item in record.warnings],
-        sections=[*_dates(picture), *_tables(record), _parameters(record), _provenance(record)],
+        sections=[*_dates(picture), *record_sections(record)],
         notes=record.notes,
         sheet=sheet,
         data={},
@@ -235,63 +235,6 @@ def _dates(picture: MapPicture) -> list[Section]:
         drawn = _shrunk(compose(image, nothing, ()), picture.aspect)
         shown.append(Picture(png=_jpeg(drawn), caption=title, media_type="image/jpeg"))
     return [Section(title="Both dates", pictures=shown)]
-
-
-def _tables(record: RunRecord) -> list[Section]:
-    """Return the further tables of a map."""
-    tables = [
-        Table(
-            title=name.replace("_", " ").capitalize(),
-            columns=columns(*(text_of(column).alias for column in rows[0])),
-            rows=[tuple(row.values()) for row in rows],
-        )
-        for name, rows in record.tables.items()
-        if rows
-    ]
-    return [Section(title="Tables", tables=tables)] if tables else []
-
-
-def _parameters(record: RunRecord) -> Section:
-    """Return the options that have a value."""
-    rows = [(name, text) for name, text in _flat(record.command)]
-    return Section(
-        title="Parameters",
-        text="Options that have a value. `--print-config` prints them as a file that `--config` reads.",
-        tables=[Table(columns=columns("option", "value"), rows=rows)],
-    )
-
-
-def _provenance(record: RunRecord) -> Section:
-    """Return software, model and inputs."""
-    rows: list[tuple[str, str]] = [
-        ("geoseg", record.geoseg),
-        ("made", record.created),
-        ("duration", f"{record.seconds:g} s"),
-        ("CRS of the polygons", record.crs or "none"),
-        *((f"runtime: {name}", text) for name, text in _flat(record.runtime)),
-        *((f"model: {name}", text) for name, text in _flat(record.model or {})),
-    ]
-    for number, scene in enumerate(record.inputs, start=1):
-        kept = {name: scene[name] for name in ("name", "sensor", "platform", "time") if scene.get(name)}
-        rows += [(f"input {number}: {name}", str(value)) for name, value in kept.items()]
-        paths = scene.get("paths")
-        if isinstance(paths, list) and paths:
-            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            rows.append((f"input {number}: file", f"{Path(str(paths[0])).name}{more}"))
-    rows += [("output", path.name) for path in record.outputs]
-    return Section(title="Provenance", tables=[Table(columns=columns("what", "value"), rows=rows)])
-
-
-def _flat(values: Mapping[str, JsonValue], prefix: str = "") -> list[tuple[str, str]]:
-    """Return the values that are set, with dotted names."""
-    found = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found += _flat(value, f"{prefix}{name}.")
-        elif value not in (None, "", [], "auto", False):
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            found.append((prefix + name, text))
-    return found
 
 
 def _viewer(

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 import geoseg
@@ -236,7 +237,17 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["marked"] = _marked
     return environment.get_template(TEMPLATE)
+
+
+def _marked(text: str) -> Markup:
+    """Return a text as HTML, with options and commands, which stand between backticks, as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without its other one
+        return escape(text)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _chart_images(section: Section) -> Iterator[tuple[str, str]]:

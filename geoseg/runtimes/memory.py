@@ -52,13 +52,21 @@ def hold(limit_mib: int | None, need_mib: int, name: str) -> None:
         name: of the scene, for the message.
 
     Raises:
-        UsageError: it takes more than the limit and `SLACK`, or the run has had more already.
+        UsageError: it takes more than the limit and `SLACK`, or the run or the process has more already.
     """
     if limit_mib is None:
         return
     present = resident_mib()
-    if present:
-        _refuse(limit_mib, max(present + need_mib, _own_peak()), name)
+    if not present:
+        return
+    least = max(present + need_mib, _own_peak())
+    if present > SLACK * limit_mib:
+        raise UsageError(
+            f"{name}: {_given(limit_mib)} is less than this run needs: it counts the whole process, which "
+            f"holds {present} MiB already, with Python and data of other work; give "
+            f"{_given(_rounded(least))} or more (in a notebook, a new kernel holds less)"
+        )
+    _refuse(limit_mib, least, name)
 
 
 def check_peak(limit_mib: int | None, name: str) -> None:
@@ -75,11 +83,18 @@ def _own_peak() -> int:
 
 def _refuse(limit_mib: int, least_mib: int, name: str) -> None:
     if least_mib > SLACK * limit_mib:
-        least = -(-least_mib // STEP_MIB) * STEP_MIB
         raise UsageError(
-            f"{name}: `--max-memory {limit_mib}MiB` is less than this run needs; give "
-            f"`--max-memory {least}MiB` or more, or map a smaller part (`--bbox`, `--aoi`)"
+            f"{name}: {_given(limit_mib)} is less than this run needs; give {_given(_rounded(least_mib))} or "
+            "more, or map a smaller part (`--bbox`, `--aoi`)"
         )
+
+
+def _given(limit_mib: int) -> str:
+    return f"`--max-memory {limit_mib}MiB`"
+
+
+def _rounded(mib: int) -> int:
+    return -(-mib // STEP_MIB) * STEP_MIB
 
 
 def _status(field: str) -> int:

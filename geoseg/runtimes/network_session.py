@@ -168,10 +168,16 @@ class NetworkSession:
         try:
             with held() as messages:
                 other = load()
-            other.session._activation = self._activation
-            scores = other.session(batch)
         except (ModelError, RuntimeMissingError):
             raise error from None
+        other.session._activation = self._activation
+        try:
+            scores = other.session(batch)
+        except BaseException as failure:
+            other.session.close()
+            if isinstance(failure, ModelError):
+                raise error from None
+            raise
         warn(
             LOG,
             "runtime-failed",

@@ -31,13 +31,35 @@ _DEEPEST = 64
 """Groups within each other; products have up to five. The libraries need seconds for each open of a file with
 a thousand, and geoseg opens a file many times."""
 
+_MOST_OPENED = 2 * 2**30
+"""Bytes that opening a file may take, before pixels are read: twenty times those of a small file. The netCDF
+library follows groups that hold themselves until the memory of the machine ends. Limited on Linux only."""
+
 _TOO_DEEP = 3
-"""Exit code of the trial."""
+_NO_END = 4
+"""Exit codes of the trial."""
 
 _PROGRAM = """
 import sys, warnings, rasterio
 warnings.simplefilter("ignore")
-path, whole, deepest, too_deep = sys.argv[1], sys.argv[2] == "1", int(sys.argv[3]), int(sys.argv[4])
+path, whole = sys.argv[1], sys.argv[2] == "1"
+deepest, most, too_deep, no_end = map(int, sys.argv[3:])
+if sys.platform.startswith("linux"):
+    import resource
+    with open("/proc/self/statm") as file:
+        mapped = int(file.read().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    room = min([mapped + most, *(limit for limit in limits if limit >= 0)])
+    resource.setrlimit(resource.RLIMIT_AS, (room, limits[1]))
+    try:
+        rasterio.open(path).close()
+    except Exception:
+        pass
+    with open("/proc/self/status") as file:
+        peak = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+    if peak > most / 2:
+        sys.exit(no_end)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
 waiting, seen = [(path, {}), (path, {"driver": "HDF5"})], 0
 while waiting and seen < 300:
     seen += 1
@@ -91,7 +113,7 @@ def _may_crash(path: Path) -> bool:
 @lru_cache(maxsize=256)
 def _try(path: str, size: int, changed: int) -> None:  # noqa: ARG001 - a file that changed is tried again
     """Try one file, once for each state of it."""
-    words = (int(size < _WHOLE), _DEEPEST, _TOO_DEEP)
+    words = (int(size < _WHOLE), _DEEPEST, _MOST_OPENED, _TOO_DEEP, _NO_END)
     command = [sys.executable, "-c", _PROGRAM, path, *map(str, words)]
     nowhere = subprocess.DEVNULL
     try:
@@ -106,6 +128,8 @@ def _try(path: str, size: int, changed: int) -> None:  # noqa: ARG001 - a file t
         raise SceneReadError(
             f"{path}: its groups are nested deeper than {_DEEPEST}, which no product does; rewrite it flat"
         )
+    if done.returncode == _NO_END:
+        raise SceneReadError(f"{path}: opening it takes memory without end: do its groups hold themselves?")
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise SceneReadError(f"{path} is damaged: its library crashes on it ({name}); download it again")

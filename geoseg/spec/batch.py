@@ -183,7 +183,7 @@ class BatchSpec(Spec):
 
 
 def template(value: str) -> str:
-    """Check that a template of names differs between scenes and stays in the folder; return it.
+    """Check that a template of names differs between scenes and stays in the folder; see `within_folder`.
 
     Raises:
         ValueError: it does not.
@@ -194,11 +194,11 @@ def template(value: str) -> str:
 
 
 def within_folder(value: str) -> str:
-    """Check that a name or template of an output stays in the folder; return it.
+    """Check that a name or template of an output stays in the folder; return it in its shortest form.
 
     Raises:
         ValueError: it does not.
     """
     if Path(value).is_absolute() or ".." in Path(value).parts:
         raise ValueError(f"{value!r} leaves the output folder; name a path in it")
-    return value
+    return Path(value).as_posix()

@@ -251,7 +251,7 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
 
 
 def parameters_of(option):
-    """Return the parameters of an option: one, or two for scenes and models."""
+    """Return the parameters of an option: one, or several for scenes, models and inputs of a batch."""
     key, label, kind = option["key"], option["label"], option["kind"]
     optional = not option["required"]
     default = option["default"]

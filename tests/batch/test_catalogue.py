@@ -23,7 +23,7 @@ def outcomes() -> list[Outcome]:
         Outcome(
             scene="a",
             status="done",
-            source="/data/a.tif;/data/b.tif",
+            sources=("/data/a;1.tif", "/data/b.json#item-1"),
             outputs=(
                 OutputFile(role="output", href="june/a.gpkg", size=10),
                 OutputFile(role="picture", href="a.png", size=5),
@@ -41,7 +41,7 @@ def outcomes() -> list[Outcome]:
         Outcome(
             scene="b",
             status="done",
-            source="s3://bucket/b.tif",
+            sources=("s3://bucket/b.tif",),
             outputs=(OutputFile(role="output", href="b.fgb"), OutputFile(role="scene", href="b.scene.fgb")),
             method="network",
             model={"name": model.name, "sha256": model.sha256},
@@ -74,8 +74,8 @@ def test_an_item_says_how_the_map_was_made(folder: Path) -> None:
     assert item["properties"]["processing:lineage"] == "MNDWI > 0"
     assert item["properties"]["geoseg:classes"][0]["area_m2"] == 300.0
     assert item["properties"]["geoseg:warnings"] == ["flood-not-separated"]
-    for name in ("a", "b"):
-        link = {"rel": "derived_from", "href": f"file:///data/{name}.tif", "title": "scene"}
+    for name in ("a%3B1.tif", "b.json#item-1"):
+        link = {"rel": "derived_from", "href": f"file:///data/{name}", "title": "scene"}
         assert link in item["links"]
     assert "mlm:name" not in item["assets"]["map"]
 

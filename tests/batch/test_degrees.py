@@ -57,3 +57,32 @@ def test_what_crosses_the_antimeridian_is_split(epsg: int, west: float) -> None:
 )
 def test_bounds(outline: shapely.Geometry, bounds: tuple[float, float, float, float]) -> None:
     assert bounds_of(split_at_antimeridian(outline)) == pytest.approx(bounds)
+
+
+@pytest.mark.parametrize(
+    ("epsg", "bounds", "found"),
+    [
+        (4326, (-180, -90, 180, 90), (-180, -90, 180, 90)),
+        (4258, (-180, -90, 180, 90), (-180, -90, 180, 90)),
+        (4326, (0, -90, 360, 90), (-180, -90, 180, 90)),
+        (4326, (-100, -60, 100, 60), (-100, -60, 100, 60)),
+        (4326, (170, 0, 190, 10), (170, 0, -170, 10)),
+        (3857, (-20037508.34, -1e7, 20037508.34, 1e7), (-180, -66.446, 180, 66.446)),
+        (3031, (-2e6, -2e6, 2e6, 2e6), (-180, -90, 180, -64.386)),
+    ],
+)
+def test_wide_maps_and_poles_keep_their_area(
+    epsg: int, bounds: tuple[float, ...], found: tuple[float, ...]
+) -> None:
+    shape = moved(shapely.box(*bounds), CRS.from_epsg(epsg), DEGREES)
+    assert shape.is_valid
+    assert bounds_of(shape) == pytest.approx(found, abs=1e-3)
+    west, south, east, north = found
+    wide = (east - west) % 360 or 360
+    assert shape.area == pytest.approx(wide * (north - south), rel=1e-3 if epsg != 3031 else 0.3)
+
+
+def test_a_hole_stays_on_both_sides_of_the_antimeridian() -> None:
+    ring = [(178.0, -2.0), (-178.0, -2.0), (-178.0, 2.0), (178.0, 2.0)]
+    hole = [(-179.0, -1.0), (179.0, -1.0), (179.0, 1.0), (-179.0, 1.0)]
+    assert split_at_antimeridian(shapely.Polygon(ring, [hole])).area == pytest.approx(16 - 4)

@@ -167,3 +167,13 @@ def test_outputs_are_no_scenes(tmp_path: Path) -> None:
     assert [entry.paths[0] for entry in kept] == [str(tmp_path / "a.tif"), str(tmp_path / "out" / "b.tif")]
     with pytest.raises(UsageError, match="all inputs are outputs"):
         without_outputs(read_inputs([str(tmp_path / "out" / "a.tif")], FLOOD), tmp_path / "out", {"a.tif"})
+
+
+def test_outputs_in_a_linked_folder_are_no_scenes(tmp_path: Path) -> None:
+    for name in ("a.tif", "b.tif"):
+        write_lake(tmp_path / "maps" / name)
+    (tmp_path / "link").symlink_to("maps")
+    for given, folder in (("link", "link"), ("maps", "link"), ("link", "maps")):
+        found = read_inputs([str(tmp_path / given / name) for name in ("a.tif", "b.tif")], FLOOD)
+        kept = without_outputs(found, tmp_path / folder, {"a.tif"})
+        assert [entry.scene for entry in kept] == ["b"]

@@ -11,7 +11,7 @@ from geoseg.batch.journal import Journal, Known, journal_name
 from geoseg.batch.outcome import Outcome, OutputFile
 from geoseg.errors import OutputError, SceneReadError, UsageError
 
-JOB = Job(index=0, scene="a", task="flood", source="a.tif", options={}, outputs={"output": "x/a.fgb"})
+JOB = Job(index=0, scene="a", task="flood", sources=("a.tif",), options={}, outputs={"output": "x/a.fgb"})
 
 
 def done(scene: str, created: str = "1", stamp: str = "s") -> Outcome:

@@ -50,7 +50,7 @@ def mapped(
         index=0,
         scene=name,
         task="vectorize",
-        source=str(path),
+        sources=(str(path),),
         options={"mask": str(path)},
         outputs={"output": f"{name}{suffix}"},
     )

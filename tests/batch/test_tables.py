@@ -119,3 +119,11 @@ def test_footprints(name: str, tmp_path: Path) -> None:
     (entry,) = read_inputs([str(tmp_path / name)], task_of("flood"))
     assert entry.paths == (str(tmp_path / "a.tif"),)
     assert entry.options == {"method": "mndwi"}
+
+
+def test_names_of_files_may_hold_the_separator(tmp_path: Path) -> None:
+    for name in ("a;1.tif", "b;1.tif"):
+        (tmp_path / name).touch()
+    (one,) = read_inputs([table(tmp_path, 'scene,before\n"a;1.tif","b;1.tif"\n')], task_of("flood"))
+    assert one.paths == (str(tmp_path / "a;1.tif"),)
+    assert one.options["before"] == str(tmp_path / "b;1.tif")

@@ -169,3 +169,14 @@ def test_copies_on_this_machine_are_used(
     assert not hub.asked
     _, err = geoseg("models", "describe", "hf:org/one/x.onnx", "-o", tmp_path / "other", *offline, code=4)
     assert "has no ONNX file x.onnx" in err
+
+
+def test_a_copy_without_a_network_does_not_hide_that_of_the_hub(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, geoseg: Geoseg
+) -> None:
+    copy = tmp_path / "mirror" / "org" / "one" / "weights.pt"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"other")
+    monkeypatch.setenv("GEOSEG_HUB_MIRROR", str(tmp_path / "mirror"))
+    geoseg("models", "describe", "hf:org/one", "-o", tmp_path / "bundle")
+    assert hub.asked

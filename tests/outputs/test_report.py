@@ -177,3 +177,15 @@ def test_values_of_json() -> None:
     assert json_value(2.123456789, None) == 2.123456789
     with pytest.raises(TypeError, match="ndarray"):
         json_value({"a": np.zeros(2)})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("give `--min-area 0` & more", "give <code>--min-area 0</code> &amp; more"),
+        ("`a<b>`", "<code>a&lt;b&gt;</code>"),
+        ("one ` alone <", "one ` alone &lt;"),
+    ],
+)
+def test_options_in_messages_are_code(text: str, shown: str) -> None:
+    assert f"<p>Warning: {shown}</p>" in to_html(Report(title="t", summary="", data={}, warnings=[text]))

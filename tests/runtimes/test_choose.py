@@ -215,6 +215,18 @@ def test_auto_goes_on_in_another_runtime_where_the_first_fails_at_inference(
         session(tiles)
 
 
+def test_a_second_runtime_that_fails_too_is_closed(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(2)
+    session = broken(opened(spec, "openvino").session)
+    other = opened(spec, "onnxruntime")
+    broken(other.session)
+    session.fall_back_to(lambda: other)
+    with pytest.raises(ModelError, match="no memory for a primitive"):
+        session(tiles)
+    with pytest.raises(ModelError, match="closed"):
+        other.session(tiles)
+
+
 def test_a_runtime_that_was_named_is_never_replaced(make_network: MakeNetwork, tiles: np.ndarray) -> None:
     session = broken(open_session(make_network(2), tile=32, runtime="openvino").session)
     with pytest.raises(ModelError, match="no memory for a primitive"):

@@ -82,6 +82,20 @@ def test_groups_nested_too_deeply_are_refused(tmp_path: Path) -> None:
         try_file(str(path))
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited on Linux only")
+def test_a_group_that_holds_itself_does_not_take_the_memory_of_the_machine(
+    array: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_MOST_OPENED", 400 * 2**20)
+    try_file(str(array))
+    with h5py.File(array, "a") as file:
+        group = file.create_group("group")
+        group["again"] = group
+    os.utime(array, ns=(1, 1))
+    with pytest.raises(SceneReadError, match=r"without end|crashes"):
+        try_file(str(array))
+
+
 def test_a_file_is_tried_with_every_driver_that_opens_it(tmp_path: Path) -> None:
     """The driver of HDF5 crashes on a long name that the driver of netCDF, which comes first, leaves out."""
     path = tmp_path / "names.nc"

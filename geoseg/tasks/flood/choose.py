@@ -211,10 +211,11 @@ def method_named(name: str, before_count: int) -> WaterMethod:
     method = water_methods().get(name)
     if method is None:
         raise UsageError(f"no water method {name!r}; there are auto, classical, {', '.join(water_methods())}")
-    if before_count < method.needs.scenes_before:
+    needed = method.needs.scenes_before
+    if before_count < needed:
         raise UsageError(
-            f"method {name} needs at least {method.needs.scenes_before} earlier scenes, and "
-            f"{before_count} are given: add `--before SCENE`"
+            f"method {name} needs {needed} earlier scene{'' if needed == 1 else 's'} or more, "
+            f"{before_count} given: add `--before SCENE`"
         )
     return method
 

@@ -14,8 +14,9 @@ import shapely
 
 import geoseg
 from geoseg.bundles.find import find_classifier
+from geoseg.engine.cleaning import parse_crs
 from geoseg.engine.drawing import aspect_of, place_of
-from geoseg.engine.make_map import begin, footprint, outputs_of, parse_crs
+from geoseg.engine.make_map import begin, footprint, outputs_of
 from geoseg.engine.map_report import write_report
 from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline

@@ -16,8 +16,9 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
+from geoseg.engine.cleaning import cleaning_of
 from geoseg.engine.exposure import measuring_exposure
-from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped_only, outputs_of
+from geoseg.engine.make_map import SCHEMA, begin, footprint, mapped_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import DRAWING_MIB, LATER_MIB, PROCESS_MIB, array_room, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview

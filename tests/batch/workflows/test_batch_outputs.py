@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyogrio
 import pytest
 
+from geoseg.batch.estimate import estimate_batch
 from geoseg.errors import OutputError, UsageError
+from geoseg.spec.batch import BatchSpec
 from tests.batch.lakes import FLOOD, batch, write_lake
 
 
@@ -166,3 +169,41 @@ def test_outputs_beside_the_scenes_are_no_scenes_of_the_next_run(out: str, tmp_p
     for kept in (0, 1):
         result, _ = batch(tmp_path / out, tmp_path, options=options)
         assert (result.counts, result.kept) == ({"done": 1}, kept)
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "fgb", "geojson", "parquet"])
+def test_times_are_iso_8601_and_empty_where_none_is_known(suffix: str, tmp_path: Path) -> None:
+    for name in ("lake_20210601T101112", "lake"):
+        write_lake(tmp_path / "in" / f"{name}.tif")
+    done, _ = batch(tmp_path / "out", tmp_path / "in", name=f"{{scene}}.{suffix}")
+    times = {outcome.scene: outcome.acquired for outcome in done.outcomes}
+    assert times == {"lake_20210601T101112": "2021-06-01T10:11:12+00:00", "lake": ""}
+
+
+def test_the_plan_of_items_that_are_mapped_counts_them(tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    assets = {"data": {"href": str(tmp_path / "a.tif")}}
+    items: list[dict[str, Any]] = [
+        {"type": "Feature", "id": name, "geometry": None, "properties": {}, "links": [], "assets": assets}
+        for name in ("a", "b")
+    ]
+    (tmp_path / "found.json").write_text(json.dumps({"type": "FeatureCollection", "features": items[:1]}))
+    out, given = tmp_path / "out", {"inputs": (str(tmp_path / "found.json"),), "jobs": 1, "options": FLOOD}
+    batch(out, tmp_path / "found.json")
+    (tmp_path / "found.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    plan = estimate_batch(BatchSpec.model_validate({**given, "output": str(out)}), "flood")
+    assert (plan.scenes, plan.finished, plan.waiting) == (2, 1, 1)
+    assert not (out / "items" / "b.json").exists()
+
+
+def test_a_merged_map_has_no_dates_where_none_are_known(tmp_path: Path) -> None:
+    for seed, name in enumerate(("a", "b")):
+        write_lake(tmp_path / f"{name}.tif", seed=6 * seed)
+    (tmp_path / "scenes.csv").write_text("after,before\nb.tif,a.tif\n")
+    options = {"method": "mad", "min-area": 0}
+    done, _ = batch(tmp_path / "out", tmp_path / "scenes.csv", "change", merge=True, options=options)
+    assert not done.failed
+    for place, layer in (("b.gpkg", "change"), ("merged.gpkg", "change")):
+        frame = pyogrio.read_dataframe(tmp_path / "out" / place, layer=layer)
+        assert len(frame)
+        assert frame["date_after"].isna().all()

@@ -136,7 +136,7 @@ def test_what_cannot_be_compared_is_refused(change: Change, tmp_path: Path) -> N
         change(scene, scene, method="magic")
     with pytest.raises(SceneError, match="is for sar scenes"):
         change(scene, scene, method="logratio")
-    with pytest.raises(UsageError, match="chi2 can be used with"):
+    with pytest.raises(UsageError, match="`--thresholding chi2` can be used with"):
         change(scene, scene, method="cva", thresholding="chi2")
     with pytest.raises(BandError, match="nbr needs nir, swir22"):
         change(*(write(tmp_path / f"rgbn{i}.tif", scene[:4], names=BANDS[:4]) for i in (1, 2)), method="nbr")

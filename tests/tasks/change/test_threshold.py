@@ -62,7 +62,7 @@ def test_seeds_as_asked(options: dict[str, object], threshold: float | None, see
 
 
 def test_a_seed_below_the_threshold_is_refused() -> None:
-    with pytest.raises(UsageError, match="seed-threshold 3 is below the threshold 4"):
+    with pytest.raises(UsageError, match="`--seed-threshold 3` is below the threshold 4"):
         fitted(threshold=4.0, seed_threshold=3.0)
 
 

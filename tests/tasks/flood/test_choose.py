@@ -138,7 +138,7 @@ def test_pixels_are_taken_as_well_as_arrays() -> None:
         ({"method": "mndwi"}, ["vv"], "sar", 0, SceneError, "optical"),
         ({"method": "mndwi"}, ["green", "nir"], "optical", 0, BandError, "swir16"),
         ({"method": "logratio"}, ["vv"], "sar", 0, UsageError, "--before"),
-        ({"method": "zscore"}, ["vv"], "sar", 1, UsageError, "2 scene"),
+        ({"method": "zscore"}, ["vv"], "sar", 1, UsageError, "2 earlier scenes"),
         ({}, ["red", "blue"], "optical", 0, BandError, "--band"),
         ({}, ["hh"], "sar", 0, BandError, "vv"),
         ({"polarisation": "vh"}, ["vv"], "sar", 0, BandError, "vh"),
