@@ -20,10 +20,13 @@ STEP_MIB = 10
 _EARLIER: ContextVar[int] = ContextVar("peak before the run", default=0)
 """MiB; a worker maps many scenes, and a notebook held other data."""
 
+_HELD: ContextVar[frozenset[str]] = ContextVar("work that has been held in the run", default=frozenset())
+
 
 def begin_run() -> None:
     """Take the peak so far as that of others: of earlier runs, or of a notebook."""
     _EARLIER.set(peak_mib())
+    _HELD.set(frozenset())
 
 
 def resident_mib() -> int:
@@ -43,13 +46,15 @@ def peak_mib() -> int:
     return _status("VmHWM")
 
 
-def hold(limit_mib: int | None, need_mib: int, name: str) -> None:
+def hold(limit_mib: int | None, need_mib: int, name: str, *, work: str = "") -> None:
     """Check before some work that it keeps to `--max-memory`.
 
     Args:
         limit_mib: of the request; None: there is none.
         need_mib: what the work takes beside what the process has, at least.
         name: of the scene, for the message.
+        work: names work that may be done several times in a run, such as a cloud network for two dates. The
+            first time leaves its libraries in the process, so that later ones take no more than it did.
 
     Raises:
         UsageError: it takes more than the limit and `SLACK`, or the run has had more already.
@@ -57,6 +62,11 @@ def hold(limit_mib: int | None, need_mib: int, name: str) -> None:
     if limit_mib is None:
         return
     present = resident_mib()
+    if work and work in _HELD.get():
+        check_peak(limit_mib, name)
+        return
+    if work:
+        _HELD.set(_HELD.get() | {work})
     if present:
         _refuse(limit_mib, max(present + need_mib, _own_peak()), name)
 

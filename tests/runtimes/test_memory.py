@@ -29,9 +29,11 @@ def test_the_least_is_named_and_is_enough() -> None:
     least = resident_mib() + 100
     hold(least, 100, "scene")
     hold(round(least / 1.09), 100, "scene")
-    with pytest.raises(UsageError, match=r"scene: --max-memory 64 MiB .*give --max-memory \d+MiB") as caught:
+    with pytest.raises(
+        UsageError, match=r"scene: `--max-memory 64MiB` .*give `--max-memory \d+MiB`"
+    ) as caught:
         hold(64, 100, "scene")
-    named = int(str(caught.value).partition("give --max-memory ")[2].partition("MiB")[0])
+    named = int(str(caught.value).partition("give `--max-memory ")[2].partition("MiB")[0])
     hold(named, 100, "scene")
 
 
@@ -40,9 +42,9 @@ def test_what_a_run_took_counts_and_what_was_before_does_not(monkeypatch: pytest
     check_peak(1, "scene")
     monkeypatch.setattr(memory, "peak_mib", lambda: 10**6)
     check_peak(10**6 - 10, "scene")
-    with pytest.raises(UsageError, match="give --max-memory 1000000MiB"):
+    with pytest.raises(UsageError, match="give `--max-memory 1000000MiB`"):
         check_peak(1000, "scene")
-    with pytest.raises(UsageError, match="give --max-memory 1000000MiB"):
+    with pytest.raises(UsageError, match="give `--max-memory 1000000MiB`"):
         hold(5000, 1, "scene")
     begin_run()
     check_peak(1000, "scene")
@@ -52,3 +54,17 @@ def test_where_memory_is_not_known_nothing_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "platform", "darwin")
     assert resident_mib() == 0
     hold(64, 1000, "scene")
+
+
+def test_work_that_is_repeated_in_a_run_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_run()
+    limit = resident_mib() + 100
+    hold(limit, 100, "before", work="clouds")
+    present = resident_mib()
+    monkeypatch.setattr(memory, "resident_mib", lambda: present + 90)  # the libraries of the first time
+    hold(limit, 100, "after", work="clouds")
+    with pytest.raises(UsageError, match="give"):
+        hold(limit, 100, "after", work="network")
+    begin_run()
+    with pytest.raises(UsageError, match="give"):
+        hold(limit, 100, "after", work="clouds")
