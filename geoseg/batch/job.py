@@ -44,6 +44,8 @@ class Job:
     stamp: str = ""
     checkpoint: bool = False
     """Whether finished rows are kept until the map is complete."""
+    alone: bool = False
+    """Whether no other scene is mapped at the same time, so that it may use the memory of all workers."""
     part: tuple[int, int] | None = None
     """The part of the scene's rows that this job scores, and their number; None: the job makes the map."""
 

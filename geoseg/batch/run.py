@@ -32,7 +32,7 @@ from geoseg.batch.pairing import with_earlier
 from geoseg.batch.products import write_products
 from geoseg.batch.replacing import check_products, check_scenes_stay
 from geoseg.batch.searching import search_entries
-from geoseg.batch.sharing import Share, share_out
+from geoseg.batch.sharing import Share, alone_mib, share_out
 from geoseg.batch.stamp import unchanged
 from geoseg.batch.store import Store, open_store
 from geoseg.batch.tasks import BatchTask, task_of
@@ -288,7 +288,9 @@ def _workers(
         each = Share(workers=1, threads=spec.threads or 1, memory_mib=spec.max_memory)
         return DaskWorkers(spec.scheduler, Workplace(store=store, limits=each.limits))
     share = share_out(spec, len(jobs) * (spec.split or 1))
-    place = Workplace(store=store, limits=share.limits)
+    place = Workplace(
+        store=store, limits=share.limits, batch_mib=spec.max_memory or 0, alone_mib=alone_mib(spec)
+    )
     preload = [task_of(jobs[0].task).module]
     return LocalWorkers(share.workers, place, threads=share.threads, preload=preload, prepare=prepare)
 

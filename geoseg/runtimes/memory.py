@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from geoseg.errors import UsageError
+from geoseg.errors import MemoryLimitError
 
 SLACK = 1.1
 """A run may take so many times `--max-memory`: sizes of arrays are known, those of libraries vary."""
@@ -20,13 +20,13 @@ STEP_MIB = 10
 _EARLIER: ContextVar[int] = ContextVar("peak before the run", default=0)
 """MiB; a worker maps many scenes, and a notebook held other data."""
 
-_HELD: ContextVar[frozenset[str]] = ContextVar("work that has been held in the run", default=frozenset())
+_HELD: dict[str, int] = {}
+"""MiB that the process had before it first did some work, by its name."""
 
 
 def begin_run() -> None:
     """Take the peak so far as that of others: of earlier runs, or of a notebook."""
     _EARLIER.set(peak_mib())
-    _HELD.set(frozenset())
 
 
 def resident_mib() -> int:
@@ -53,22 +53,18 @@ def hold(limit_mib: int | None, need_mib: int, name: str, *, work: str = "") -> 
         limit_mib: of the request; None: there is none.
         need_mib: what the work takes beside what the process has, at least.
         name: of the scene, for the message.
-        work: names work that may be done several times in a run, such as a cloud network for two dates. The
-            first time leaves its libraries in the process, so that later ones take no more than it did.
+        work: names work that a process may do several times, such as a cloud network for two dates. The first
+            time leaves its libraries in the process, so that later ones need no more than it did.
 
     Raises:
-        UsageError: it takes more than the limit and `SLACK`, or the run has had more already.
+        MemoryLimitError: it takes more than the limit and `SLACK`, or the run has had more already.
     """
     if limit_mib is None:
         return
     present = resident_mib()
-    if work and work in _HELD.get():
-        check_peak(limit_mib, name)
-        return
-    if work:
-        _HELD.set(_HELD.get() | {work})
     if present:
-        _refuse(limit_mib, max(present + need_mib, _own_peak()), name)
+        bare = min(present, _HELD.setdefault(work, present)) if work else present
+        _refuse(limit_mib, max(present, bare + need_mib, _own_peak()), name)
 
 
 def check_peak(limit_mib: int | None, name: str) -> None:
@@ -86,9 +82,10 @@ def _own_peak() -> int:
 def _refuse(limit_mib: int, least_mib: int, name: str) -> None:
     if least_mib > SLACK * limit_mib:
         least = -(-least_mib // STEP_MIB) * STEP_MIB
-        raise UsageError(
+        raise MemoryLimitError(
             f"{name}: `--max-memory {limit_mib}MiB` is less than this run needs; give "
-            f"`--max-memory {least}MiB` or more, or map a smaller part (`--bbox`, `--aoi`)"
+            f"`--max-memory {least}MiB` or more, or map a smaller part (`--bbox`, `--aoi`)",
+            least,
         )
 
 
