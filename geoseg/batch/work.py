@@ -105,7 +105,7 @@ def _described(job: Job, record: RunRecord, folder: Path) -> dict[str, Any]:
         "method": record.method,
         "model": record.model,
         "sensor": layer.sensor,
-        "acquired": layer.acquired,
+        "acquired": layer.acquired or job.date,
         "crs": record.crs,
         "valid_share": record.valid_share,
         "classes": record.classes,

@@ -52,7 +52,7 @@ from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
-from geoseg.spec.fields import check_html
+from geoseg.spec.fields import check_html, check_png
 
 LOG = logging.getLogger(__name__)
 
@@ -107,6 +107,8 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
         raise UsageError("`--raster-styles` needs `--raster` or `--scores`")
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
+    if run.picture is not None:
+        check_png(run.picture)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
             note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")
