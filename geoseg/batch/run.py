@@ -130,6 +130,8 @@ def run_batch(
         clear_leftovers(store.folder, planned.jobs, journal.owned, alone=spec.shard is None)
         _remove_checkpoints(store.folder, planned.jobs, journal)
         _warn_of_old_maps(planned.jobs, journal, store)
+        if spec.shard is None:
+            _note_other_files(planned.jobs, journal, store)
         outcomes = _in_order(planned, journal, waiting)
         products = (
             write_products(spec, task_of(task), store, outcomes, journal.outcomes)
@@ -276,6 +278,19 @@ def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> No
             "old-maps",
             f"{len(old)} maps are of an earlier run with other inputs or options, because their scenes have "
             f"no map now: {listed}; delete them if they are not needed",
+        )
+
+
+def _note_other_files(jobs: Sequence[Job], journal: Journal, store: Store) -> None:
+    """Note files of earlier runs that are of no scene of this one, as after a scene has another name."""
+    own = {file for job in jobs for file in job.files}
+    others = sorted(name for name in journal.owned - own if (store.folder / name).exists())
+    if others:
+        listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+        note(
+            LOG,
+            f"{len(others)} files of earlier runs are of no scene of this batch, and stay: {listed}; delete "
+            "them if their scenes have other names now",
         )
 
 
