@@ -29,6 +29,7 @@ from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
+from geoseg.engine.unused_options import warn_of_unused
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
@@ -143,6 +144,7 @@ def make_map(
         SceneError: an input could not be read.
     """
     started = time.monotonic()
+    warn_of_unused(recipe, command)
     grid, extras = recipe.source.grid, recipe.extras
     cleaning = replace(
         cleaning_of(run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch),
