@@ -22,6 +22,15 @@ class UsageError(GeosegError, ValueError):
     exit_code = 2
 
 
+class MemoryLimitError(UsageError):
+    """A run needs more than `--max-memory`."""
+
+    def __init__(self, message: str, least_mib: int = 0) -> None:
+        """Take the message and the least memory that is enough, MiB."""
+        super().__init__(message)
+        self.least_mib = least_mib
+
+
 class SceneError(GeosegError):
     """An input cannot be read, or is not suitable for the request: exit code 3."""
 

@@ -15,11 +15,10 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
+from geoseg.api.georeference import Georeference, affine_of, crs_text
 from geoseg.errors import SceneError, UsageError
 from geoseg.files.disk import writing
 from geoseg.scenes import Scene
@@ -35,22 +34,6 @@ BLOCK = 512
 
 PLAIN = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
 """Types of pixels that are written as they are."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Georeference:
-    """What a plain array does not state; each field is for all arrays of a call."""
-
-    transform: Affine | Sequence[float] | None = None
-    """Affine transform from (column, row) to coordinates: an `Affine`, or its first six numbers."""
-    crs: object = None
-    """Anything that `pyproj.CRS.from_user_input` accepts."""
-    bands: Sequence[str] | None = None
-    """Band names such as green, nir, swir16, vv, in the order of the array's first axis."""
-    nodata: float | None = None
-    """Value of pixels that were not observed; NaN always is."""
-    time: datetime | str | None = None
-    """Acquisition time, UTC; text in ISO 8601."""
 
 
 def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str]:
@@ -276,6 +259,7 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         raise UsageError(
             f"`nodata={nodata}` is not a value of {data.dtype}; leave it out, or convert the array"
         )
+    crs = layers.crs if layers.crs is not None else place.crs
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "height": data.shape[1],
@@ -287,8 +271,8 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         "blockysize": BLOCK,
         "bigtiff": "if_safer",
         "nodata": nodata,
-        "transform": layers.transform or _affine(place.transform),
-        "crs": _wkt(layers.crs if layers.crs is not None else place.crs),
+        "transform": layers.transform or affine_of(place.transform),
+        "crs": None if crs is None else crs_text("crs", crs),
     }
     with (
         writing(path),
@@ -348,31 +332,3 @@ def _new(folder: Path, time: datetime | str | None) -> Path:
         stamp = f"_{moment:%Y%m%dT%H%M%S}"
     number = sum(1 for _ in folder.glob("array*.tif")) + 1
     return folder / f"array{number}{stamp}.tif"
-
-
-def _affine(transform: Affine | Sequence[float] | None) -> Affine | None:
-    """Return a transform.
-
-    Raises:
-        UsageError: it is not an affine transform.
-    """
-    if transform is None or isinstance(transform, Affine):
-        return transform
-    try:
-        return Affine(*tuple(transform)[:6])
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"`transform={transform!r}` is not an Affine or its six numbers") from error
-
-
-def _wkt(crs: object) -> str | None:
-    """Return a CRS as WKT.
-
-    Raises:
-        UsageError: it is not a CRS.
-    """
-    if crs is None:
-        return None
-    try:
-        return str(CRS.from_user_input(crs).to_wkt())
-    except CRSError as error:
-        raise UsageError(f"`crs={crs!r}` is not a coordinate reference system") from error

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
-from geoseg.api.arrays import Georeference, holds_array, is_xarray, paths_of
+from geoseg.api.arrays import holds_array, is_xarray, paths_of
+from geoseg.api.georeference import Georeference, check_same_pixels, crs_text
 from geoseg.api.map import Map, MapFiles
 from geoseg.api.option_words import errors_in_python, warnings_in_python
 from geoseg.engine.plan import Plan
@@ -111,6 +112,7 @@ def request_of(
     if told and not any(holds_array(value) for value in (*inputs.values(), *options.values())):
         raise UsageError(f"{', '.join(f'`{name}`' for name in told)}: for arrays only; a file states its own")
     place = Georeference(**told)  # type: ignore[arg-type]
+    check_same_pixels({**inputs, **{name: value for name, value in options.items() if name not in stated}})
     given: dict[str, object] = {
         name: path for name, path in outputs.items() if name in known and known[name].offered
     }
@@ -141,6 +143,10 @@ def _value(place: Place, value: object, folder: Path, georeference: Georeference
         if several and isinstance(value, list | tuple):
             return [paths_of(item, folder, georeference) for item in value]
         return paths_of(value, folder, georeference)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim < 2):
+        return value.tolist()
+    if place.option.metavar == "CRS" and not isinstance(value, str):
+        return crs_text(place.name.replace("-", "_"), value)
     if hasattr(value, "to_file") and hasattr(value, "total_bounds"):
         return _write_polygons(value, folder)
     if isinstance(value, DatasetReader | WarpedVRT | np.ndarray) or is_xarray(value):

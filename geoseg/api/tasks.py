@@ -36,7 +36,7 @@ def open_scene(
     *,
     transform: Affine | Sequence[float] | None = None,
     crs: object = None,
-    bands: Sequence[str] | None = None,
+    bands: Sequence[str] | str | None = None,
     nodata: float | None = None,
     time: datetime | str | None = None,
     **options: object,
@@ -48,7 +48,7 @@ def open_scene(
             an array of numpy (height, width) or (bands, height, width).
         transform: of an array of numpy: affine transform from (column, row) to coordinates.
         crs: of an array of numpy.
-        bands: band names of an array, such as green, nir, swir16, vv.
+        bands: band names of an array, such as green, nir, swir16, vv; a text is one name.
         nodata: value of an array's pixels that were not observed; NaN always is.
         time: acquisition time of an array, UTC.
         **options: options of `geoseg info` by name: sensor, band, sar_units, clouds, mask, mask_dilate.

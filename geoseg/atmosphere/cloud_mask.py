@@ -236,7 +236,7 @@ def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Pr
     """Map a scene by a network in tiles, and write its classes."""
     from geoseg.engine.network_on_scene import network_mib, network_recipe  # noqa: PLC0415 - only with a mask
 
-    hold(run.max_memory, network_mib(model) + LATER_MIB + LEAST_MIB, view.name)
+    hold(run.max_memory, network_mib(model) + LATER_MIB + LEAST_MIB, view.name, work=str(model.weights))
     with prefixed("clouds: "):
         recipe = network_recipe(model, view, Mirrored(view), _run_of(run), fitted=False)
 

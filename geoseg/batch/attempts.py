@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,18 @@ from typing import Protocol
 from geoseg.batch.job import Job
 from geoseg.batch.journal import Journal
 from geoseg.batch.outcome import FINAL, KILLED, Outcome
+from geoseg.batch.sharing import alone_mib
 from geoseg.batch.store import Store
 from geoseg.batch.tasks import task_of
 from geoseg.batch.workers import Workers
 from geoseg.errors import RuntimeMissingError, UsageError
+from geoseg.messages import note
 from geoseg.spec.batch import BatchSpec
+
+KEPT_MIB = 128
+"""Most MiB that a worker keeps of earlier scenes, such as networks: a scene alone has a new worker."""
+
+LOG = logging.getLogger(__name__)
 
 PROBED = 3
 """Number of scenes at the beginning that end the batch if all fail for a reason that all scenes share."""
@@ -104,7 +112,7 @@ def _map_whole(spec: BatchSpec, jobs: Sequence[Job], workers: Workers, settled: 
     for attempt in range(spec.retries + 1):
         present, again = again, []
         last = attempt == spec.retries
-        for job, answer in _attempts(present, workers):
+        for job, answer in _attempts(present, workers, alone_mib(spec)):
             outcome = answer.model_copy(update={"attempts": attempt + 1})
             if outcome.status == "failed" and not last and outcome.code not in FINAL:
                 settled.listener.again(outcome)
@@ -118,10 +126,25 @@ def _map_whole(spec: BatchSpec, jobs: Sequence[Job], workers: Workers, settled: 
     return True
 
 
-def _attempts(jobs: Sequence[tuple[Job, bool]], workers: Workers) -> Iterator[tuple[Job, Outcome]]:
-    """Yield outcomes of jobs with their jobs; those that must run alone come last."""
+def _attempts(
+    jobs: Sequence[tuple[Job, bool]], workers: Workers, memory_mib: int
+) -> Iterator[tuple[Job, Outcome]]:
+    """Yield outcomes of jobs with their jobs; those that must run alone come last.
+
+    Args:
+        jobs: the scenes, and whether they must run alone.
+        workers: map them.
+        memory_mib: MiB of a scene that runs alone; one whose share is too little for it runs alone too. 0: no
+            limit.
+    """
     by_scene = {job.scene: job for job, _ in jobs}
-    for outcome in workers.outcomes([job for job, alone in jobs if not alone]):
-        yield by_scene[outcome.scene], outcome
-    for outcome in workers.outcomes([job for job, alone in jobs if alone], width=1):
+    alone = [job for job, wanted in jobs if wanted]
+    for outcome in workers.outcomes([job for job, wanted in jobs if not wanted]):
+        if memory_mib and 0 < outcome.needs_mib <= memory_mib + KEPT_MIB:
+            alone.append(by_scene[outcome.scene])
+        else:
+            yield by_scene[outcome.scene], outcome
+    if large := len(alone) - sum(wanted for _, wanted in jobs):
+        note(LOG, f"{large} scenes need more memory than the share of a worker, and are mapped one by one")
+    for outcome in workers.outcomes([replace(job, alone=True) for job in alone], width=1):
         yield by_scene[outcome.scene], outcome

@@ -38,6 +38,8 @@ ROLES = {
     **{"output": ["data"], "picture": ["overview"], "scene": ["metadata"]},
     **{role: ["style"] for role in STYLES},
 }
+EARLIEST = "1900-01-01T00:00:00Z"
+"""Begin of the interval of items without acquisition time: STAC allows no time only with an interval."""
 WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 Table = dict[str, Any]
@@ -62,10 +64,10 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
     """Return the STAC item of a map."""
     shape = outcome.outline
     acquired = iso_time(outcome.acquired) if outcome.acquired else None
+    created = iso_time(outcome.created) or datetime.now(UTC)
     properties: Table = {
-        # An item needs a time. Where the scene states none it is the time of the map.
-        "datetime": _stamp(acquired or iso_time(outcome.created) or datetime.now(UTC)),
-        "created": _stamp(iso_time(outcome.created) or datetime.now(UTC)),
+        **_times(acquired, created),
+        "created": _stamp(created),
         "title": f"{task} of {outcome.scene}",
         "processing:software": {"geoseg": geoseg.__version__},
         "processing:level": "L4",
@@ -103,10 +105,19 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
         "collection": collection_id(task),
         "geometry": outcome.footprint,
         **({} if shape is None else {"bbox": [round(value, 7) for value in bounds_of(shape)]}),
-        "properties": {key: value for key, value in properties.items() if value is not None},
+        "properties": {
+            key: value for key, value in properties.items() if value is not None or key == "datetime"
+        },
         "links": links,
         "assets": _assets(outcome.outputs, task, own),
     }
+
+
+def _times(acquired: datetime | None, created: datetime) -> Table:
+    """Return the time of an item: the acquisition, or, where it is not known, that it was before the map."""
+    if acquired is not None:
+        return {"datetime": _stamp(acquired)}
+    return {"datetime": None, "start_datetime": EARLIEST, "end_datetime": _stamp(created)}
 
 
 def _assets(files: Sequence[OutputFile], task: str, own: Table) -> Table:

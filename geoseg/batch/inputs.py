@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import RASTERS, file_at, folder_name, found_path, listed_paths, scene_entry
+from geoseg.batch.naming import JOURNALS, RASTERS, file_at, folder_name, found_path, listed_paths, scene_entry
 from geoseg.batch.tables import footprint_entries, item_entries, table_entries
 from geoseg.batch.tasks import BatchTask
 from geoseg.errors import SceneReadError, UsageError
@@ -116,13 +116,21 @@ def entries_of(text: str, task: BatchTask) -> list[Entry]:
 
 
 def folder_entries(folder: Path) -> list[Entry]:
-    """Return the scenes in a folder: its rasters, products, and folders that hold rasters."""
+    """Return the scenes in a folder: its rasters, products, and folders that hold rasters.
+
+    Folders that a batch wrote its maps to hold no scenes.
+    """
     found = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            if is_product(path) or any(is_raster(inner) for inner in path.iterdir()):
+            if any(path.glob(JOURNALS)):
+                note(
+                    LOG,
+                    f"{path}: holds the maps of a batch, and no scenes; name it itself to map its rasters",
+                )
+            elif is_product(path) or any(is_raster(inner) for inner in path.iterdir()):
                 found.append(scene_entry((str(path),)))
         elif is_raster(path):
             found.append(scene_entry((str(path),)))

@@ -18,6 +18,7 @@ from geoseg.batch.tasks import SHARED, BatchTask, is_auto, task_of
 from geoseg.batch.value_paths import with_paths
 from geoseg.errors import UsageError
 from geoseg.outputs import companions
+from geoseg.scenes.product import iso_time
 from geoseg.spec.batch import BatchSpec, OptionValue, template, within_folder
 from geoseg.spec.request import Place, bare_type, from_options
 
@@ -44,6 +45,10 @@ class Job:
     stamp: str = ""
     checkpoint: bool = False
     """Whether finished rows are kept until the map is complete."""
+    date: str = ""
+    """Acquisition time that a table states, ISO 8601; empty: none. The scene's own counts first."""
+    alone: bool = False
+    """Whether no other scene is mapped at the same time, so that it may use the memory of all workers."""
     part: tuple[int, int] | None = None
     """The part of the scene's rows that this job scores, and their number; None: the job makes the map."""
 
@@ -186,8 +191,15 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
         options={name: _absolute(task, name, value) for name, value in options.items() if name not in SHARED},
         outputs=outputs,
         earlier=reason,
+        date=_table_date(entry),
         checkpoint=spec.checkpoint or spec.split is not None,
     )
+
+
+def _table_date(entry: Entry) -> str:
+    """Return the column `date` of a table; empty: there is none, or it is no date."""
+    text = entry.columns.get("date", "")
+    return text if iso_time(text) is not None else ""
 
 
 def _switched(place: Place | None, value: OptionValue) -> OptionValue:

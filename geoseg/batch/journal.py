@@ -16,6 +16,7 @@ from typing import IO, Any, Self
 from pydantic import ValidationError
 
 from geoseg.batch.job import Job
+from geoseg.batch.naming import JOURNALS
 from geoseg.batch.outcome import Outcome
 from geoseg.errors import OutputError, SceneReadError, UsageError
 from geoseg.files.bounded import check_regular
@@ -56,7 +57,7 @@ class Known:
             SceneReadError: a journal is damaged.
         """
         known = cls()
-        for path in sorted(folder.glob(f"{NAME}*.jsonl")):
+        for path in sorted(folder.glob(JOURNALS)):
             known._read(path, task)
         return known
 

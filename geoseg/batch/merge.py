@@ -32,6 +32,8 @@ LOG = logging.getLogger(__name__)
 
 UNREAD = (".parquet",)
 """Formats that are not merged."""
+HIDDEN = 0.99
+"""Share of a map that better maps cover, from which it is hidden."""
 CUT = "cut"
 """Column: 1 for polygons that were cut, whose area is measured again and whose pixels are in proportion."""
 
@@ -84,6 +86,17 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         _append(path, SCENE_LAYER, _scenes(maps), crs, append=False)
         _copy_style(maps[0].path, path)
         files.commit()
+    hidden = sum(
+        cover is not None and cover.area >= HIDDEN * item.outline.area
+        for item, cover in zip(maps, better, strict=True)
+    )
+    if hidden:
+        warn(
+            LOG,
+            "maps-hidden",
+            f"{hidden} of {len(maps)} maps are hidden in the merged map: at one place it shows the map that "
+            "observed most, of equal ones the latest. Merge scenes of one date, or use the single maps",
+        )
     cut = sum(cover is not None for cover in better)
     note(
         LOG,

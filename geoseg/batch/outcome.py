@@ -63,6 +63,8 @@ class Outcome(Spec):
     footprint: dict[str, Any] | None = None
     """GeoJSON geometry of the observed pixels, degrees; None: no CRS or nothing observed."""
     warnings: tuple[RunWarning, ...] = ()
+    needs_mib: int = 0
+    """Of a scene that failed by `--max-memory`: what it needs, MiB."""
     created: str = ""
     attempts: int = 1
     seconds: float = 0.0

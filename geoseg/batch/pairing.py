@@ -39,6 +39,8 @@ class SceneFacts:
     """Cloud cover in percent, as the product states it; None: not stated."""
     outline: shapely.Geometry | None
     """Outline of the grid in degrees of longitude and latitude; None: no CRS."""
+    stated: bool = False
+    """Whether a table states the time, and the scene does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ def with_earlier(
                 unread[entry.scene] = own
         elif (found := earlier_of(entry.scene, own, known)) is not None:
             options[task.earlier] = list(paths[found])
+            options.update(_dates(task, entry, own, known[found]))
             reasons[entry.scene] = _reason(own, known[found], found)
         else:
             unpaired[entry.scene] = _why_none(own)
@@ -142,7 +145,17 @@ def _facts(entry: Entry, task: BatchTask, shared: Mapping[str, OptionValue]) -> 
     except (SceneError, UsageError) as error:
         return error
     # A table may state what the scene does not.
-    return facts if facts.time else replace(facts, time=_date(entry))
+    return facts if facts.time else replace(facts, time=_date(entry), stated=True)
+
+
+def _dates(task: BatchTask, entry: Entry, own: SceneFacts, earlier: SceneFacts) -> Mapping[str, OptionValue]:
+    """Return the dates of a pair as options of the task, where a table states one that a scene does not."""
+    found = {"date-before": earlier, "date-after": own}
+    return {
+        name: facts.time.date().isoformat()
+        for name, facts in found.items()
+        if name in task.places and name not in entry.options and facts.stated and facts.time
+    }
 
 
 def _date(entry: Entry) -> datetime | None:

@@ -32,7 +32,7 @@ from geoseg.batch.pairing import with_earlier
 from geoseg.batch.products import write_products
 from geoseg.batch.replacing import check_products, check_scenes_stay
 from geoseg.batch.searching import search_entries
-from geoseg.batch.sharing import Share, share_out
+from geoseg.batch.sharing import Share, alone_mib, share_out
 from geoseg.batch.stamp import unchanged
 from geoseg.batch.store import Store, open_store
 from geoseg.batch.tasks import BatchTask, task_of
@@ -130,6 +130,8 @@ def run_batch(
         clear_leftovers(store.folder, planned.jobs, journal.owned, alone=spec.shard is None)
         _remove_checkpoints(store.folder, planned.jobs, journal)
         _warn_of_old_maps(planned.jobs, journal, store)
+        if spec.shard is None:
+            _note_other_files(planned.jobs, journal, store)
         outcomes = _in_order(planned, journal, waiting)
         products = (
             write_products(spec, task_of(task), store, outcomes, journal.outcomes)
@@ -279,6 +281,19 @@ def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> No
         )
 
 
+def _note_other_files(jobs: Sequence[Job], journal: Journal, store: Store) -> None:
+    """Note files of earlier runs that are of no scene of this one, as after a scene has another name."""
+    own = {file for job in jobs for file in job.files}
+    others = sorted(name for name in journal.owned - own if (store.folder / name).exists())
+    if others:
+        listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+        note(
+            LOG,
+            f"{len(others)} files of earlier runs are of no scene of this batch, and stay: {listed}; delete "
+            "them if their scenes have other names now",
+        )
+
+
 def _workers(
     spec: BatchSpec, jobs: Sequence[Job], store: Store, prepare: Callable[[], None] | None
 ) -> AbstractContextManager[Workers]:
@@ -288,7 +303,9 @@ def _workers(
         each = Share(workers=1, threads=spec.threads or 1, memory_mib=spec.max_memory)
         return DaskWorkers(spec.scheduler, Workplace(store=store, limits=each.limits))
     share = share_out(spec, len(jobs) * (spec.split or 1))
-    place = Workplace(store=store, limits=share.limits)
+    place = Workplace(
+        store=store, limits=share.limits, batch_mib=spec.max_memory or 0, alone_mib=alone_mib(spec)
+    )
     preload = [task_of(jobs[0].task).module]
     return LocalWorkers(share.workers, place, threads=share.threads, preload=preload, prepare=prepare)
 

@@ -72,6 +72,27 @@ def share_out(spec: BatchSpec, scenes: int) -> Share:
     return Share(workers=workers, threads=max(1, threads // workers), memory_mib=memory)
 
 
+def alone_mib(spec: BatchSpec) -> int:
+    """Return the MiB of `--max-memory` for a scene that is mapped alone on this machine; 0: no limit."""
+    if spec.max_memory is None or spec.scheduler is not None:
+        return 0
+    return max(spec.max_memory - PARENT_MIB, 64)
+
+
+def limit_text(name: str, batch_mib: int, least_mib: int) -> str:
+    """Return the message of a scene that needs more memory than its batch has for it.
+
+    Args:
+        name: of the scene.
+        batch_mib: `--max-memory` of the batch.
+        least_mib: that the scene needs.
+    """
+    return (
+        f"{name}: `--max-memory {batch_mib}MiB` of all processes together is less than this scene needs; "
+        f"give `--max-memory {least_mib + PARENT_MIB}MiB` or more, or map a smaller part (`--bbox`, `--aoi`)"
+    )
+
+
 def free_mib() -> int:
     """Return the memory that processes of this container or machine may still take, MiB."""
     found = [_available_mib()]

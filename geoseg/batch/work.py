@@ -15,11 +15,12 @@ from geoseg.batch.failure import failure_of
 from geoseg.batch.footprint import scene_layer
 from geoseg.batch.job import Job
 from geoseg.batch.outcome import Outcome, OutputFile
+from geoseg.batch.sharing import limit_text
 from geoseg.batch.stamp import states
 from geoseg.batch.store import Store
 from geoseg.batch.tasks import task_of
 from geoseg.engine.checkpoint import PartDone, scoring_part
-from geoseg.errors import NothingObservedError
+from geoseg.errors import MemoryLimitError, NothingObservedError
 from geoseg.files.disk import writing
 from geoseg.files.inputs import observing_inputs
 from geoseg.run_record import Progress, RunRecord, no_progress
@@ -34,6 +35,10 @@ class Workplace:
     store: Store
     limits: Mapping[str, OptionValue] = field(default_factory=dict)
     """`threads` and `max-memory` (MiB) of one scene."""
+    batch_mib: int = 0
+    """`--max-memory` of all processes together, MiB; 0: of each scene, or none."""
+    alone_mib: int = 0
+    """MiB of a scene that is mapped alone; 0: as others."""
 
 
 def run_job(job: Job, place: Workplace, progress: Progress = no_progress) -> Outcome:
@@ -53,6 +58,9 @@ def run_job(job: Job, place: Workplace, progress: Progress = no_progress) -> Out
             facts = {"status": "pending"}
         except Exception as error:  # of one scene; the others go on
             code, message = failure_of(error)
+            if isinstance(error, MemoryLimitError) and place.batch_mib:
+                facts["needs_mib"] = error.least_mib
+                message = limit_text(job.scene, place.batch_mib, error.least_mib)
             if isinstance(error, NothingObservedError):
                 facts = {"status": "empty"}
     known = facts["status"] != "failed"
@@ -75,7 +83,8 @@ def run_job(job: Job, place: Workplace, progress: Progress = no_progress) -> Out
 def _make(job: Job, place: Workplace, progress: Progress) -> RunRecord:
     """Make the map in the folder of the store."""
     folder = place.store.folder
-    request = job.request(folder, place.limits)
+    own = {"max-memory": place.alone_mib} if job.alone and place.alone_mib else {}
+    request = job.request(folder, {**place.limits, **own})
     for name in job.files:
         with writing(folder / name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +105,7 @@ def _described(job: Job, record: RunRecord, folder: Path) -> dict[str, Any]:
         "method": record.method,
         "model": record.model,
         "sensor": layer.sensor,
-        "acquired": layer.acquired,
+        "acquired": layer.acquired or job.date,
         "crs": record.crs,
         "valid_share": record.valid_share,
         "classes": record.classes,

@@ -38,7 +38,8 @@ class Workers(Protocol):
 
         Args:
             jobs: the scenes.
-            width: number of scenes at the same time; None: as many as there are workers.
+            width: number of scenes at the same time; None: as many as there are workers. 1: alone, each in a
+                worker that has mapped nothing before, where the memory of other workers can be freed.
         """
 
     def __enter__(self) -> Self: ...
@@ -86,8 +87,11 @@ class LocalWorkers:
     def outcomes(self, jobs: Sequence[Job], width: int | None = None) -> Iterator[Outcome]:
         """Map scenes in order and yield what became of each, as they finish."""
         waiting = deque(jobs)
+        alone = width == 1
         width = min(width or self._count, self._count)
         while waiting or any(worker.job for worker in self._workers):
+            for worker in [own for own in self._workers if alone and own.job is None]:
+                self._end(worker)  # what it keeps takes memory of the scene
             busy = [worker for worker in self._workers if worker.job]
             while waiting and len(busy) < width:
                 worker = next((own for own in self._workers if not own.job), None) or self._start()
@@ -152,15 +156,17 @@ class LocalWorkers:
 
     def __exit__(self, *exception: object) -> None:
         for worker in list(self._workers):
-            if worker.job is None:
-                with suppress(OSError):
-                    worker.pipe.send(None)
-                worker.process.join(10)
-            else:
-                # It removes its temporary files.
-                worker.process.terminate()
-                worker.process.join(10)
-            self._remove(worker)
+            self._end(worker)
+
+    def _end(self, worker: _Worker) -> None:
+        """End a worker; one that maps a scene removes its temporary files."""
+        if worker.job is None:
+            with suppress(OSError):
+                worker.pipe.send(None)
+        else:
+            worker.process.terminate()
+        worker.process.join(10)
+        self._remove(worker)
 
 
 def killed(job: Job, cause: str) -> Outcome:

@@ -29,6 +29,7 @@ from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
+from geoseg.engine.unused_options import warn_of_unused
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
@@ -51,7 +52,7 @@ from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
-from geoseg.spec.fields import check_html
+from geoseg.spec.fields import check_html, check_png
 
 LOG = logging.getLogger(__name__)
 
@@ -106,6 +107,8 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
         raise UsageError("`--raster-styles` needs `--raster` or `--scores`")
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
+    if run.picture is not None:
+        check_png(run.picture)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
             note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")
@@ -140,6 +143,7 @@ def make_map(
         SceneError: an input could not be read.
     """
     started = time.monotonic()
+    warn_of_unused(recipe, command)
     grid, extras = recipe.source.grid, recipe.extras
     cleaning = replace(
         cleaning_of(run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch),

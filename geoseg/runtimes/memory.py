@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from geoseg.errors import UsageError
+from geoseg.errors import MemoryLimitError
 
 SLACK = 1.1
 """A run may take so many times `--max-memory`: sizes of arrays are known, those of libraries vary."""
@@ -19,6 +19,9 @@ STEP_MIB = 10
 
 _EARLIER: ContextVar[int] = ContextVar("peak before the run", default=0)
 """MiB; a worker maps many scenes, and a notebook held other data."""
+
+_HELD: dict[str, int] = {}
+"""MiB that the process had before it first did some work, by its name."""
 
 
 def begin_run() -> None:
@@ -43,28 +46,32 @@ def peak_mib() -> int:
     return _status("VmHWM")
 
 
-def hold(limit_mib: int | None, need_mib: int, name: str) -> None:
+def hold(limit_mib: int | None, need_mib: int, name: str, *, work: str = "") -> None:
     """Check before some work that it keeps to `--max-memory`.
 
     Args:
         limit_mib: of the request; None: there is none.
         need_mib: what the work takes beside what the process has, at least.
         name: of the scene, for the message.
+        work: names work that a process may do several times, such as a cloud network for two dates. The first
+            time leaves its libraries in the process, so that later ones need no more than it did.
 
     Raises:
-        UsageError: it takes more than the limit and `SLACK`, or the run or the process has more already.
+        MemoryLimitError: it takes more than the limit and `SLACK`, or the run or the process has more.
     """
     if limit_mib is None:
         return
     present = resident_mib()
     if not present:
         return
-    least = max(present + need_mib, _own_peak())
+    bare = min(present, _HELD.setdefault(work, present)) if work else present
+    least = max(present, bare + need_mib, _own_peak())
     if present > SLACK * limit_mib:
-        raise UsageError(
+        raise MemoryLimitError(
             f"{name}: {_given(limit_mib)} is less than this run needs: it counts the whole process, which "
             f"holds {present} MiB already, with Python and data of other work; give "
-            f"{_given(_rounded(least))} or more (in a notebook, a new kernel holds less)"
+            f"{_given(_rounded(least))} or more (in a notebook, a new kernel holds less)",
+            _rounded(least),
         )
     _refuse(limit_mib, least, name)
 
@@ -83,9 +90,10 @@ def _own_peak() -> int:
 
 def _refuse(limit_mib: int, least_mib: int, name: str) -> None:
     if least_mib > SLACK * limit_mib:
-        raise UsageError(
+        raise MemoryLimitError(
             f"{name}: {_given(limit_mib)} is less than this run needs; give {_given(_rounded(least_mib))} or "
-            "more, or map a smaller part (`--bbox`, `--aoi`)"
+            "more, or map a smaller part (`--bbox`, `--aoi`)",
+            _rounded(least_mib),
         )
 
 

@@ -17,7 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, SceneReadError
 from geoseg.files.doors import opening, reading
-from geoseg.grid import Grid, Window
+from geoseg.grid import Grid, Window, sample_windows
 from geoseg.messages import Message
 from geoseg.pixels import Pixels
 from geoseg.scenes.bands import Band, missing, nodata_as_stored
@@ -27,7 +27,7 @@ from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.scene import Scene, SceneMetadata
-from geoseg.scenes.source import SourceView
+from geoseg.scenes.source import Source, SourceView
 
 COMPUTED: Mapping[str, Any] = {
     "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True, "compress": "deflate", "zlevel": 1,
@@ -94,6 +94,26 @@ def is_raster(path: Path) -> bool:
                 return True
         except rasterio.errors.RasterioIOError:
             return False
+
+
+COVERED = 0.99
+"""Share of a scene that a layer must cover; below, a warning is given."""
+
+
+def shares(layer: Source, least: float = 0.5) -> tuple[float, float]:
+    """Return the shares (0..1) of a layer's grid where it is known, and above a value, by a sample.
+
+    Args:
+        layer: of one band, on the grid of a scene.
+        least: the value.
+    """
+    pixels = known = above = 0
+    for window in sample_windows(layer.grid, size=512, most=24):
+        read = layer.read(window, layer.band_names[:1])
+        pixels += read.valid.size
+        known += int(read.valid.sum())
+        above += int(np.count_nonzero(read.data[0][read.valid] > least))
+    return known / max(pixels, 1), above / max(pixels, 1)
 
 
 class Derived(SourceView):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from geoseg.errors import BandError
+from geoseg.errors import BandError, UsageError
 from geoseg.files.closing import Closing
 from geoseg.files.doors import opening, reading
 from geoseg.grid import READ_ROWS, Grid, Window
@@ -231,10 +231,15 @@ class Scene(Closing):
         Values are stored values where all bands have one dtype, else physical values in float32.
 
         Raises:
+            UsageError: the window is no `Window`.
             BandError: a band is missing.
             SceneReadError: a file is damaged; the message names path, band and window.
         """
-        chosen = [self._find(name) for name in bands]
+        if not isinstance(window, Window):
+            raise UsageError(
+                f"a window is a `geoseg.grid.Window(row=0, col=0, height=10, width=10)`, not {window!r}"
+            )
+        chosen = [self._find(name) for name in ([bands] if isinstance(bands, str) else bands)]
         rows = f"rows {window.row}-{window.stop_row - 1}, columns {window.col}-{window.stop_col - 1}"
         with reading(f"{self.name}, {few_names(bands, 16)}, {rows}"):
             return self._read(window, bands, chosen)

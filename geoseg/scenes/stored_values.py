@@ -30,6 +30,7 @@ _BLOCK_BYTES = 8 * 2**20
 _CACHE = 32 * 2**20
 _APART = 0.8
 _NODES = 33
+_POINTS = 256
 _ELSEWHERE = 8
 
 
@@ -97,6 +98,21 @@ def stored_values(band: Band, grid: Grid) -> StoredValues:
             if window.intersect(under) != window:
                 counter.add(*_read(band, window), here=False)
     return counter.result()
+
+
+def covered_share(band: Band, grid: Grid) -> float:
+    """Return the share (0..1) of a grid that the extent of a raster covers, observed there or not.
+
+    Raises:
+        SceneError: one of them has a CRS and the other has none.
+    """
+    steps = (np.arange(_POINTS) + 0.5) / _POINTS
+    cols, rows = np.meshgrid(steps * grid.width, steps * grid.height)
+    x, y = place_on(grid, band.raster).exact(cols, rows)
+    native = band.raster.grid
+    with np.errstate(invalid="ignore"):
+        inside = (x >= 0) & (x <= native.width) & (y >= 0) & (y <= native.height)
+    return float(inside.mean())
 
 
 class _ValueCounter:

@@ -176,6 +176,16 @@ Models = Annotated[
 ]
 
 
+def check_png(path: Path) -> None:
+    """Check the suffix of a picture.
+
+    Raises:
+        UsageError: it is not that of PNG.
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"`--picture {path}`: pictures are PNG; name a file with the suffix .png")
+
+
 def check_html(path: Path) -> None:
     """Check the suffix of a report.
 

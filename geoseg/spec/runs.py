@@ -280,6 +280,14 @@ class SceneSpec(Spec):
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("paths")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # GDAL and pathlib take an empty path, as of an unset variable, for the current folder.
+        if not all(path.strip() for path in value):
+            raise ValueError("a path is empty; give that of a raster, a folder or a product")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _from_path(cls, value: Any) -> Any:

@@ -14,7 +14,8 @@ from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 
 import geoseg
-from geoseg.api.arrays import Georeference, paths_of
+from geoseg.api.arrays import paths_of
+from geoseg.api.georeference import Georeference
 from geoseg.errors import GeosegError, SceneError, UsageError
 from tests.api.pixels import BANDS, CRS, TRANSFORM, reflectance, write_scene
 
@@ -156,3 +157,10 @@ def test_a_file_states_its_own_georeference(tmp_path: Path) -> None:
         geoseg.change(reflectance(), reflectance(), time="2024-05-28", crs=CRS)
     with pytest.raises(UsageError, match="labels by value"):
         geoseg.vectorize(np.ones((4, 4), np.uint8), "1=water")  # type: ignore[arg-type]
+
+
+def test_a_window_that_is_none_is_named() -> None:
+    window: Any = ((0, 4), (0, 4))
+    scene = geoseg.open_scene(np.ones((8, 8), np.float32), bands="green", transform=TRANSFORM, crs=CRS)
+    with scene, pytest.raises(UsageError, match="Window"):
+        scene.read(window, ["green"])

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
+import pyproj
 import pytest
 from shapely.geometry import box
 
@@ -30,6 +32,7 @@ def test_an_unknown_option_is_named(scene: Path) -> None:
         ({"min_area": -1}, "min_area: -1"),
         ({"bbox": (3, 0, 1, 1)}, "bbox: west"),
         ({"clouds": "no"}, "clouds: "),
+        ({"bbox_crs": 999_999}, "`bbox_crs=999999` is not a coordinate"),
     ],
 )
 def test_a_wrong_value_is_named_as_python_writes_it(
@@ -75,3 +78,30 @@ def test_progress_is_reported(scene: Path, capsys: pytest.CaptureFixture[str]) -
     assert calls[-1][0] == calls[-1][1] > 0
     geoseg.flood(scene, progress=True)
     assert "100%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "options", [{"permanent_water": np.ones((3, 3), np.bool_)}, {"hand": np.ones((96, 90))}]
+)
+def test_arrays_of_other_pixels_than_the_scene_are_refused(options: dict[str, Any]) -> None:
+    shape = next(iter(options.values())).shape
+    with pytest.raises(UsageError, match=f"of {shape[0]} x {shape[1]} pixels, and `scene` of 96 x 96"):
+        geoseg.flood(reflectance(), transform=TRANSFORM, crs=CRS, bands=("green", "swir16"), **options)
+
+
+def test_dates_of_other_pixels_are_refused() -> None:
+    earlier = reflectance()
+    with pytest.raises(UsageError, match="`after` is an array of 96 x 91 pixels, and `before` of 96 x 96"):
+        geoseg.change(earlier, earlier[..., :-5], transform=TRANSFORM, crs=CRS, bands=("green", "swir16"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bbox": np.array([500_000, 4_599_000, 500_480, 4_600_000]), "bbox_crs": 32633},
+        {"bbox": (500_000, 4_599_000, 500_480, 4_600_000), "bbox_crs": pyproj.CRS(32633)},
+        {"min_area": np.float32(200), "threads": np.int64(1), "dst_crs": 4326},
+    ],
+)
+def test_numbers_of_numpy_and_crs_of_pyproj_are_values(scene: Path, options: dict[str, Any]) -> None:
+    assert len(geoseg.flood(scene, **options).polygons) == 1

@@ -13,7 +13,8 @@ import pytest
 import rasterio
 
 import geoseg
-from geoseg.api.arrays import Georeference, paths_of
+from geoseg.api.arrays import paths_of
+from geoseg.api.georeference import Georeference
 from geoseg.api.xarrays import rioxarray as import_rioxarray
 from geoseg.errors import RuntimeMissingError, UsageError
 from tests.api.pixels import CRS, reflectance, write_scene

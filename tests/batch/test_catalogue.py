@@ -105,3 +105,10 @@ def test_pystac_opens_and_validates_it(folder: Path) -> None:
         assert item.get_collection() is collection
         item.stac_extensions = []  # their schemas are at addresses
         item.validate()
+
+
+def test_the_time_of_the_run_is_not_that_of_a_scene(folder: Path) -> None:
+    """STAC allows no time only with an interval, which ends when the map was made."""
+    properties = json.loads((folder / "stac" / "b.json").read_text())["properties"]
+    assert properties["datetime"] is None
+    assert properties["start_datetime"] < properties["end_datetime"] == properties["created"]

@@ -11,6 +11,7 @@ from geoseg.batch.inputs import read_inputs, without_outputs
 from geoseg.batch.tasks import task_of
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from tests.batch.lakes import write_lake
+from tests.messages import Messages
 
 FLOOD = task_of("flood")
 
@@ -177,3 +178,12 @@ def test_outputs_in_a_linked_folder_are_no_scenes(tmp_path: Path) -> None:
         found = read_inputs([str(tmp_path / given / name) for name in ("a.tif", "b.tif")], FLOOD)
         kept = without_outputs(found, tmp_path / folder, {"a.tif"})
         assert [entry.scene for entry in kept] == ["b"]
+
+
+@pytest.mark.parametrize("journal", ["journal.jsonl", "journal-0-of-2.jsonl"])
+def test_the_maps_of_another_batch_are_no_scenes(folder: Path, journal: str, messages: Messages) -> None:
+    write_lake(folder / "maps" / "a-classes.tif")
+    (folder / "maps" / journal).write_text('{"event": "begun", "task": "flood"}\n')
+    assert "maps" not in {entry.scene for entry in read_inputs([str(folder)], FLOOD)}
+    assert any("holds the maps of a batch" in note for note in messages.notes)
+    assert [entry.scene for entry in read_inputs([str(folder / "maps")], FLOOD)] == ["a-classes"]

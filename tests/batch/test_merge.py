@@ -140,3 +140,11 @@ def test_maps_that_are_left_out_are_named(tmp_path: Path, messages: Messages) ->
     maps[1] = maps[1].model_copy(update={"crs": None})
     assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
     assert messages.warnings == ["1 maps have no CRS and are not merged: b"]
+
+
+def test_maps_that_others_hide_are_counted(tmp_path: Path, messages: Messages) -> None:
+    maps = [mapped(tmp_path, name, east=500_000) for name in "abc"]
+    maps.append(mapped(tmp_path, "beside", east=500_200))
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    assert messages.codes == ["maps-hidden"]
+    assert "2 of 4 maps are hidden" in messages.warnings[0]

@@ -109,6 +109,8 @@ def test_the_date_of_a_table(tmp_path: Path) -> None:
     ]
     paired = with_earlier(series, task_of("change"), {})
     assert paired.reasons == {"x": "y: 29 days earlier"}
+    dates = {name: paired.entries[0].options[name] for name in ("date-before", "date-after")}
+    assert dates == {"date-before": "2021-06-01", "date-after": "2021-06-30"}
     series[1] = replace(series[1], columns={"date": "June"})
     with pytest.raises(UsageError, match="line 3: the date 'June' is not one"):
         with_earlier(series, task_of("change"), {})

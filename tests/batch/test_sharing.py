@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import pytest
 
-from geoseg.batch.sharing import LEAST_WORKER_MIB, PARENT_MIB, free_mib, share_out
+from geoseg.batch.attempts import _attempts
+from geoseg.batch.job import Job
+from geoseg.batch.outcome import Outcome
+from geoseg.batch.sharing import LEAST_WORKER_MIB, PARENT_MIB, alone_mib, free_mib, limit_text, share_out
 from geoseg.spec.batch import BatchSpec
 from tests.messages import Messages
 
@@ -45,3 +51,38 @@ def test_too_little_memory_is_said(messages: Messages) -> None:
 
 def test_there_is_free_memory() -> None:
     assert free_mib() > 0
+
+
+class _Shares:
+    """Workers with 500 MiB for each of several scenes at a time; a scene needs as much as its name says."""
+
+    def __init__(self, alone: int) -> None:
+        self.alone, self.ran = alone, list[tuple[str, bool]]()
+
+    def outcomes(self, jobs: Sequence[Job], width: int | None = None) -> Iterator[Outcome]:
+        for job in jobs:
+            assert job.alone is (width == 1)
+            self.ran.append((job.scene, job.alone))
+            fits = int(job.scene) <= (self.alone if job.alone else 500)
+            yield Outcome(
+                scene=job.scene, status="done" if fits else "failed", needs_mib=0 if fits else int(job.scene)
+            )
+
+
+def test_scenes_that_need_more_than_a_share_are_mapped_alone() -> None:
+    def job(name: str) -> Job:
+        return Job(index=0, scene=name, task="flood", sources=(name,), options={}, outputs={"output": name})
+
+    workers: Any = _Shares(900)
+    jobs = [(job(name), False) for name in ("400", "700", "2000")]
+    found = {own.scene: outcome.status for own, outcome in _attempts(jobs, workers, 900)}
+    assert found == {"400": "done", "700": "done", "2000": "failed"}
+    assert workers.ran == [("400", False), ("700", False), ("2000", False), ("700", True)]
+
+
+def test_the_limit_that_is_named_is_that_of_the_batch() -> None:
+    assert alone_mib(spec(max_memory=900)) == 900 - PARENT_MIB
+    assert alone_mib(spec()) == 0
+    text = limit_text("a", 230, 520)
+    assert "`--max-memory 230MiB`" in text
+    assert f"give `--max-memory {520 + PARENT_MIB}MiB`" in text

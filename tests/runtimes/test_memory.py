@@ -54,3 +54,17 @@ def test_where_memory_is_not_known_nothing_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "platform", "darwin")
     assert resident_mib() == 0
     hold(64, 1000, "scene")
+
+
+def test_work_that_is_repeated_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_run()
+    limit = resident_mib() + 100
+    monkeypatch.setattr(memory, "_HELD", {})
+    hold(limit, 100, "before", work="clouds")
+    present = resident_mib()
+    monkeypatch.setattr(memory, "resident_mib", lambda: present + 90)  # the libraries of the first time
+    hold(limit, 100, "after", work="clouds")
+    with pytest.raises(UsageError, match="give"):
+        hold(limit, 100, "after", work="network")
+    with pytest.raises(UsageError, match="give"):
+        hold(limit - 100, 100, "after", work="clouds")

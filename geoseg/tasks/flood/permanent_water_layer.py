@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
-from geoseg.grid import Grid, sample_windows
+from geoseg.grid import Grid
 from geoseg.messages import note, replay, warn
-from geoseg.scenes import Source
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.labels import labels_of
 from geoseg.scenes.layers import (
+    COVERED,
     Derived,
     VectorLayer,
     is_raster,
     open_raster_layer,
     open_vector_layer,
+    shares,
     with_nodata,
 )
 from geoseg.scenes.polygon_files import columns_of, left_out
@@ -41,7 +42,7 @@ def open_permanent_water(path: Path, spec: FloodSpec, grid: Grid) -> Derived | V
     else:
         layer, content = _polygons(path), ""
     try:
-        known, permanent = _shares(layer.onto(grid))
+        known, permanent = shares(layer.onto(grid))
     except BaseException:
         layer.close()
         raise
@@ -58,8 +59,13 @@ def open_permanent_water(path: Path, spec: FloodSpec, grid: Grid) -> Derived | V
             f"{path.name}: no permanent water in the scene{content}: all water is mapped as flood",
         )
     else:
-        where = "" if known > 0.995 else f"; it covers {known:.0%} of it, and elsewhere all water is flood"
-        note(LOG, f"{path.name}: {permanent:.1%} of the scene is permanent water{where}")
+        note(LOG, f"{path.name}: {permanent:.1%} of the scene is permanent water")
+    if 0 < known < COVERED:
+        warn(
+            LOG,
+            "permanent-water-partial",
+            f"{path.name} covers only {known:.1%} of the scene; elsewhere all water is mapped as flood",
+        )
     return layer
 
 
@@ -118,14 +124,3 @@ def _polygons(path: Path) -> VectorLayer:
     for what, count in left_out(path, excluded).items():
         note(LOG, f"{path.name}: {count} polygons left out, which are not permanent water: {what}")
     return layer
-
-
-def _shares(source: Source) -> tuple[float, float]:
-    """Return the shares of a grid where a layer is known, and where it is permanent water, of a sample."""
-    pixels = known = permanent = 0
-    for window in sample_windows(source.grid, size=512, most=24):
-        read = source.read(window, [PERMANENT])
-        pixels += read.valid.size
-        known += int(read.valid.sum())
-        permanent += int(np.count_nonzero(read.data[0][read.valid] > 0.5))
-    return known / max(pixels, 1), permanent / max(pixels, 1)

@@ -14,8 +14,8 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.messages import note, replay, warn
 from geoseg.scenes.labels import Labels, labels_of
-from geoseg.scenes.layers import Derived, open_raster_layer, with_nodata
-from geoseg.scenes.stored_values import StoredValues, stored_values
+from geoseg.scenes.layers import COVERED, Derived, open_raster_layer, with_nodata
+from geoseg.scenes.stored_values import StoredValues, covered_share, stored_values
 from geoseg.spec import TerrainSpec, TerrainUnit
 from geoseg.spec.presets import terrain
 
@@ -75,7 +75,7 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float) -> Derived:
         unit, source = _unit(spec, labels, index, rest, is_float=band.dtype.kind == "f")
         if unit is not spec.units[0]:
             note(LOG, f"{labels.name}: {spec.title} in {unit.name} ({source}), converted to {spec.unit}")
-        _check(kind, labels, rest, unit, limit)
+        _check(kind, labels, rest, unit, limit, covered=covered_share(band, grid))
     except BaseException:
         layer.close()
         raise
@@ -134,7 +134,9 @@ def _unit(
     return own, ""
 
 
-def _check(kind: str, labels: Labels, rest: StoredValues, unit: TerrainUnit, limit: float) -> None:
+def _check(
+    kind: str, labels: Labels, rest: StoredValues, unit: TerrainUnit, limit: float, *, covered: float
+) -> None:
     """Refuse impossible values, and warn where the layer has no effect or leaves no water."""
     spec = terrain(kind)
     if not rest.pixels:
@@ -142,6 +144,12 @@ def _check(kind: str, labels: Labels, rest: StoredValues, unit: TerrainUnit, lim
             LOG,
             "terrain-elsewhere",
             f"{labels.name} covers nothing of the scene, so that {spec.title} has no effect",
+        )
+    elif covered < COVERED:
+        warn(
+            LOG,
+            "terrain-partial",
+            f"{labels.name} covers only {covered:.1%} of the scene; elsewhere {spec.title} has no effect",
         )
     if not rest.values.size:
         return
@@ -153,11 +161,12 @@ def _check(kind: str, labels: Labels, rest: StoredValues, unit: TerrainUnit, lim
             f"{spec.title}; set its nodata value with gdal_edit.py -a_nodata, or give another file"
         )
     if least > limit:
+        where = "" if covered >= COVERED else " where it covers the scene"
         warn(
             LOG,
             "terrain-excludes-all",
             f"{labels.name}: its least value, {least:g}, is above `--max-{kind} {limit:g}`, so no water is "
-            f"left; its values should be {spec.title} in {spec.unit}",
+            f"left{where}; its values should be {spec.title} in {spec.unit}",
         )
     elif spec.unit == "m" and least > DRAINAGE:
         warn(

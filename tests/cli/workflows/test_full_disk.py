@@ -155,8 +155,8 @@ def test_rasters(scenes: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     """The old map stays where the new one does not fit; what does not fit is written nowhere."""
     words = ["flood", scenes / "after.tif", *SENSOR, "--method", "classical", "-o", tmp_path / "map.gpkg"]
     with small_disk(tmp_path / "disk", 4) as disk:
-        for option in ("--raster", "--scores", "--picture"):
-            _refused(geoseg, [*words, option, disk / "map.tif"], disk, "map.tif")
+        for option, name in (("--raster", "map.tif"), ("--scores", "map.tif"), ("--picture", "map.png")):
+            _refused(geoseg, [*words, option, disk / name], disk, name)
             assert not (tmp_path / "map.gpkg").exists()
 
 

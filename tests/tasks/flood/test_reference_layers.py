@@ -119,7 +119,7 @@ def test_a_reference_elsewhere_and_one_in_part(tmp_path: Path) -> None:
     assert any("covers nothing of the scene" in warning for warning in heard.warnings)
     half = OCCURRENCE.write(tmp_path / "half", values=OCCURRENCE.values()[:, :90])
     _, heard = water(half)
-    assert any("it covers 4" in note and "elsewhere all water is flood" in note for note in heard.notes)
+    assert any("covers only 4" in warning and "elsewhere all water" in warning for warning in heard.warnings)
 
 
 def test_no_permanent_water_is_warned_of(tmp_path: Path) -> None:

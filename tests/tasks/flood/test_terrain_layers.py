@@ -164,3 +164,11 @@ def test_terrain_elsewhere_is_warned_of(tmp_path: Path) -> None:
         path = heights(tmp_path / f"{kind}.tif", RAMP.astype(np.float32), transform=away)
         _, heard = layer(**{kind: path})
         assert any("covers nothing of the scene" in warning for warning in heard.warnings)
+
+
+@pytest.mark.parametrize("kind", ["hand", "slope"])
+def test_terrain_of_a_part_of_the_scene_is_warned_of(tmp_path: Path, kind: str) -> None:
+    part = np.full((SIDE, 20), 50, np.float32)
+    _, heard = layer(**{kind: heights(tmp_path / f"{kind}.tif", part)})
+    assert any("covers only" in warning and "has no effect" in warning for warning in heard.warnings)
+    assert any("no water is left where it covers the scene" in warning for warning in heard.warnings)
