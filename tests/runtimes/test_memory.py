@@ -57,14 +57,13 @@ def test_where_memory_is_not_known_nothing_is_refused(monkeypatch: pytest.Monkey
 
 
 def test_work_that_is_repeated_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    begin_run()
-    limit = resident_mib() + 100
     monkeypatch.setattr(memory, "_HELD", {})
-    hold(limit, 100, "before", work="clouds")
-    present = resident_mib()
-    monkeypatch.setattr(memory, "resident_mib", lambda: present + 90)  # the libraries of the first time
-    hold(limit, 100, "after", work="clouds")
+    monkeypatch.setattr(memory, "peak_mib", lambda: 0)
+    monkeypatch.setattr(memory, "resident_mib", lambda: 200)
+    hold(300, 100, "before", work="clouds")
+    monkeypatch.setattr(memory, "resident_mib", lambda: 290)  # the libraries of the first time
+    hold(300, 100, "after", work="clouds")
     with pytest.raises(UsageError, match="give"):
-        hold(limit, 100, "after", work="network")
+        hold(300, 100, "after", work="network")
     with pytest.raises(UsageError, match="give"):
-        hold(limit - 100, 100, "after", work="clouds")
+        hold(200, 100, "after", work="clouds")

@@ -316,7 +316,7 @@ def test_unread_operators_are_told_in_its_own_words(
     use_tensorrt("10.3.0")
     spec = make_network(tail="Celu")
     with pytest.raises(
-        ModelError, match=r"cannot read it: no importer for Celu \(UNSUPPORTED_NODE\); geoseg"
+        ModelError, match=r"cannot read it: no importer for Celu \(UNSUPPORTED_NODE\); `geoseg"
     ):
         opened(spec)
 

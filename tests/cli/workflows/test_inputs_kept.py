@@ -281,15 +281,16 @@ def test_of_wind(kind: str, place: Path, geoseg: Geoseg) -> None:
     _refused(geoseg, place, words, "--columns", place / f"wind.{kind}")
 
 
-@pytest.mark.parametrize("option", ["--scores", "--picture"])
-def test_of_facilities(option: str, place: Path, geoseg: Geoseg) -> None:
+@pytest.mark.parametrize(("option", "suffix"), [("--scores", ".tif"), ("--picture", ".png")])
+def test_of_facilities(option: str, suffix: str, place: Path, geoseg: Geoseg) -> None:
     counts = np.full((1, 200, 220), 2000, np.uint16) + np.arange(220, dtype=np.uint16)
     write_scene(place / "green.tif", counts, ["green"])
     mean_classifier(place / "mean", gains=[1, 1, 0, 0, 0, 0])
-    os.link(place / "green.tif", place / "hard.tif")
+    os.link(place / "green.tif", place / f"hard{suffix}")
+    os.link(place / "mean" / "model.json", place / f"model{suffix}")
     words = ("methane", "facilities", place / "green.tif", *SENSOR[:2], "--model", place / "mean")
-    _refused(geoseg, place, words, option, place / "hard.tif")
-    _refused(geoseg, place, words, option, place / "mean" / "model.json")
+    _refused(geoseg, place, words, option, place / f"hard{suffix}")
+    _refused(geoseg, place, words, option, place / f"model{suffix}")
 
 
 def test_of_a_sample_and_its_map(place: Path, geoseg: Geoseg) -> None:

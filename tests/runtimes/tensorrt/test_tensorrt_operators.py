@@ -158,6 +158,6 @@ def test_what_it_cannot_read_is_told_in_its_words(
 ) -> None:
     plan = _plan(make_network(tail="Unique"), "fp32", tmp_path)
     with pytest.raises(
-        ModelError, match=r"TensorRT 11.0 cannot read it: Unique: false \(UNSUPPORTED_NODE\); geoseg"
+        ModelError, match=r"TensorRT 11.0 cannot read it: Unique: false \(UNSUPPORTED_NODE\); `geoseg"
     ):
         build(vendor, plan)
