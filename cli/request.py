@@ -117,9 +117,9 @@ def build_with_each(
     file = read_config(config, known) if config else ConfigFile()
     options = {**file.options, **given}
     mine = {name: value for name, value in options.items() if name in own}
-    request = from_options(kind, mine, _naming(known, file, given))
-    further = {name: _as_option(value) for name, value in options.items() if name not in own}
     where = _naming(known, file, given)
+    request = from_options(kind, mine, where)
+    further = {name: _as_option(value) for name, value in options.items() if name not in own}
     origins = {name: where(name) for name in further if name in file.lines and name not in given}
     return request.model_copy(update={"options": further, "origins": origins})
 

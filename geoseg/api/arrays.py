@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
-from geoseg.api.georeference import Georeference, affine_of, crs_text
+from geoseg.api.georeference import Georeference, affine_of, wkt_of
 from geoseg.errors import SceneError, UsageError
 from geoseg.files.disk import writing
 from geoseg.scenes import Scene
@@ -272,7 +272,7 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         "bigtiff": "if_safer",
         "nodata": nodata,
         "transform": layers.transform or affine_of(place.transform),
-        "crs": None if crs is None else crs_text("crs", crs),
+        "crs": None if crs is None else wkt_of("crs", crs),
     }
     with (
         writing(path),

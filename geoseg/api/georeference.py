@@ -86,7 +86,7 @@ def affine_of(transform: Affine | Sequence[float] | None) -> Affine | None:
         raise UsageError(f"`transform={transform!r}` is not an Affine or its six numbers") from error
 
 
-def crs_text(name: str, crs: object) -> str:
+def wkt_of(name: str, crs: object) -> str:
     """Return a CRS, such as an EPSG code or a `pyproj.CRS`, as WKT.
 
     Args:

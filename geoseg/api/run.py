@@ -19,7 +19,7 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
 from geoseg.api.arrays import holds_array, is_xarray, paths_of
-from geoseg.api.georeference import Georeference, check_same_pixels, crs_text
+from geoseg.api.georeference import Georeference, check_same_pixels, wkt_of
 from geoseg.api.map import Map, MapFiles
 from geoseg.api.option_words import errors_in_python, warnings_in_python
 from geoseg.engine.plan import Plan
@@ -146,7 +146,7 @@ def _value(place: Place, value: object, folder: Path, georeference: Georeference
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim < 2):
         return value.tolist()
     if place.option.metavar == "CRS" and not isinstance(value, str):
-        return crs_text(place.name.replace("-", "_"), value)
+        return wkt_of(place.name.replace("-", "_"), value)
     if hasattr(value, "to_file") and hasattr(value, "total_bounds"):
         return _write_polygons(value, folder)
     if isinstance(value, DatasetReader | WarpedVRT | np.ndarray) or is_xarray(value):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from geoseg.engine.plan import DRAWING_MIB, LATER_MIB, buffers_bytes, polygon_limits, widest_band
 from geoseg.engine.reading import cache_size
-from geoseg.engine.scoring import Job, stored_bytes
+from geoseg.engine.scoring import Job
 from geoseg.pixels import Strip
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.runtimes.memory import check_peak, hold, resident_mib
@@ -50,7 +50,7 @@ def _arrays_mib(job: Job) -> int:
         job.tiles,
         widest_band(job.tiles, job.column_bands),
         bands=len(recipe.bands),
-        itemsize=stored_bytes(recipe),
+        itemsize=job.itemsize,
         planes=recipe.session.planes,
     )
     return (arrays + cache_size(recipe.source, recipe.bands, job.most_cache)) // 2**20

@@ -56,6 +56,8 @@ class Job:
     """Tile columns of each sweep over the scene (`geoseg.engine.plan.column_bands`)."""
     scratch: Path
     """Folder for class rows between sweeps."""
+    itemsize: int = 4
+    """Bytes of a stored value, by which `--max-memory` is planned."""
     most_cache: int | None = None
     """Bytes of the cache of source blocks at most, by `--max-memory`; then some are decoded twice."""
     sweep: DeviceSweep | None = None
@@ -77,7 +79,7 @@ def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
     overlap = recipe.overlap if run.overlap is None else run.overlap
     if recipe.blend == "crop":
         overlap = max(overlap, recipe.overlap)
-    itemsize = 4 if run.max_memory is None else stored_bytes(recipe)
+    itemsize = 4 if run.max_memory is None else _stored_bytes(recipe)
     size = run.tile or recipe.tile
     while True:
         tiles = TileGrid(grid=recipe.source.grid, size=size, overlap=overlap, fitted=recipe.fitted)
@@ -105,12 +107,13 @@ def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
         tiles=tiles,
         column_bands=tuple(ranges),
         scratch=scratch,
+        itemsize=itemsize,
         most_cache=None if run.max_memory is None else max(array_room(run.max_memory) // 4, LEAST_CACHE),
         sweep=device_sweep(recipe, run) if recipe.on_device else None,
     )
 
 
-def stored_bytes(recipe: Recipe) -> int:
+def _stored_bytes(recipe: Recipe) -> int:
     """Return the bytes of a stored value of a source."""
     return recipe.source.read(Window(row=0, col=0, height=1, width=1), recipe.bands).data.itemsize
 

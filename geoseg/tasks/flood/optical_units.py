@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene
 from geoseg.scenes.one_unit import check_one_unit
+from geoseg.scenes.reflectance_check import HIGHEST_MEDIAN
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.tasks.flood.choice import Candidates
-
-NO_REFLECTANCE = 2.0
-"""Median of a band above which values are not reflectance; cloud and snow reach about 1.3."""
 
 
 def check_units(scenes: Sequence[Scene], candidates: Candidates) -> None:
@@ -44,12 +42,12 @@ def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[NDA
         index = candidates.bands.index(name)
         values = [block[index] for block in blocks]
         count = sum(int(np.count_nonzero(np.isfinite(item))) for item in values)
-        above = sum(int(np.count_nonzero(item > NO_REFLECTANCE)) for item in values)
+        above = sum(int(np.count_nonzero(item > HIGHEST_MEDIAN)) for item in values)
         # Where fewer than half of the values are above the limit, their median is not.
         if scene.units(name) != "reflectance" or not count or 2 * above < count:
             continue
         middle = float(np.median(np.concatenate([item[np.isfinite(item)] for item in values])))
-        if middle > NO_REFLECTANCE:
+        if middle > HIGHEST_MEDIAN:
             raise SceneError(
                 f"{scene.name}: {name} has a median of {middle:.3g}, and reflectance lies in 0..1: its scale "
                 "or offset is wrong. Correct it in the metadata (STAC raster:bands, gdal_edit.py -scale), or "
