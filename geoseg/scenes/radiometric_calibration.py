@@ -17,7 +17,7 @@ from geoseg.scenes.cubes import SENTINELS, CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.providers import names_of, provider_of
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.reflectance_check import AS_FLOATS, check_reflectance
+from geoseg.scenes.reflectance_check import AS_FLOATS, ASSUMED, check_reflectance
 from geoseg.spec import SarUnits, SensorSpec, Units
 
 LOG = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ def _axis(item: NamedCandidate, sensor: SensorSpec) -> Band:
         nodata=nodata_as_stored(sensor.nodata if nodata is None else nodata, dtype),
         square=sensor.square and integer,
         origin=item.origin,
-        scaling=FILE_TAGS if stated != 1.0 else f"sensor {sensor.name}",
+        scaling=FILE_TAGS if stated != 1.0 else f"{ASSUMED}{sensor.name}",
     )
 
 
@@ -195,14 +195,14 @@ def _from_sensor(item: NamedCandidate, context: CalibrationContext) -> Gain:
             "no-sun-correction",
             "there is no MTL file with the bands: reflectance is not corrected for sun elevation",
         )
-    return Gain(scale=sensor.scale, offset=sensor.offset, source=f"sensor {sensor.name}")
+    return Gain(scale=sensor.scale, offset=sensor.offset, source=f"{ASSUMED}{sensor.name}")
 
 
 def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
     """Return the scale of float values: those of a reflectance sensor may be reflectance already."""
     sensor, raster = context.sensor, item.candidate.raster
     if sensor is not None and sensor.kind == "hyperspectral" and sensor.units != "reflectance":
-        return Gain(scale=sensor.scale, offset=0.0, source=f"sensor {sensor.name}, {AS_FLOATS}")
+        return Gain(scale=sensor.scale, offset=0.0, source=f"{ASSUMED}{sensor.name}, {AS_FLOATS}")
     if is_cube_name(item.name) and not (sensor and sensor.kind == "hyperspectral"):
         scale, units = _cube(raster, context).gain
         return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
@@ -211,7 +211,9 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
             note(LOG, "float values of 0..1 are read as reflectance without scaling")
             return Gain(scale=1.0, offset=0.0, units="reflectance", source="values are reflectance")
         if sensor.units == "reflectance":
-            return Gain(scale=sensor.scale, offset=sensor.offset, source=f"sensor {sensor.name}, {AS_FLOATS}")
+            return Gain(
+                scale=sensor.scale, offset=sensor.offset, source=f"{ASSUMED}{sensor.name}, {AS_FLOATS}"
+            )
     return Gain(scale=sensor.scale if sensor else 1.0, offset=0.0, source="stored values")
 
 

@@ -22,6 +22,8 @@ from geoseg.scenes.raster import base_name
 
 LOG = logging.getLogger(__name__)
 
+ASSUMED = "sensor "
+"""Beginning of the source of a scale that no metadata state: it is the sensor's usual one."""
 AS_FLOATS = "stored as floats"
 """Part of the source of a scale that is the sensor's for its digital numbers, taken for floats too."""
 
@@ -40,6 +42,12 @@ LOWEST, DARKEST = 0.0, 0.008
 """95th percentile of the brightest band below which values are not reflectance, and below which that is
 doubtful. Floats without a stated scale are refused there: digital numbers that low are rare even over
 deep water, and reflectance in percent is that low."""
+
+DARK_LAND = 0.05
+"""95th percentile of near or short-wave infrared below which a scene of land, where these are brighter than
+visible light, is doubtful, and is refused where the scale is assumed: reflectance x 1000 and in percent are
+that low. In 218 such chips of Landsat and Sentinel-2 (HLS) it is 0.14 or more."""
+INFRARED = frozenset({"nir", "nir08", "swir16"})
 
 _LEAST = 50
 """Least number of valid pixels for a result."""
@@ -83,11 +91,17 @@ def check_reflectance(bands: Sequence[Band]) -> None:
         )
     if brightest.high > HIGHEST:
         _warn(brightest, f"{brightest.band.name} reaches {brightest.high:.3g}")
-    elif brightest.high < DARKEST:
+    elif brightest.high < (DARK_LAND if _is_land(spreads, brightest) else DARKEST):
         why = f"{brightest.band.name}, the brightest band, reaches only {brightest.high:.2g}"
-        if AS_FLOATS in brightest.band.scaling:
+        scaling = brightest.band.scaling
+        if AS_FLOATS in scaling or (_is_land(spreads, brightest) and scaling.startswith(ASSUMED)):
             raise _error(brightest, why)
         _warn(brightest, why)
+
+
+def _is_land(spreads: Sequence[_Spread], brightest: _Spread) -> bool:
+    """Return whether infrared is brighter than visible light, as over land."""
+    return brightest.band.name in INFRARED and any(item.band.name not in INFRARED for item in spreads)
 
 
 def _chosen(bands: Sequence[Band]) -> list[Band]:

@@ -74,15 +74,30 @@ def test_ten_thousandths_are_not_landsats_scale(tmp_path: Path, dtype: str) -> N
 
 
 @pytest.mark.parametrize("sensor", ["sentinel-2-l2a", "planetscope", "hls"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16"])
-def test_percent_is_refused_as_floats_and_told_as_integers(tmp_path: Path, sensor: str, dtype: str) -> None:
-    path = stack(tmp_path, sensor, LAND, 1e-2, 0.0, dtype)
-    if dtype.startswith("float"):
-        with pytest.raises(SceneError, match=r"the brightest band, reaches only .*gdal_edit\.py -a_scale"):
-            scene(path, sensor)
-    else:
-        with scene(path, sensor) as opened:
-            assert "reflectance-unlikely" in codes_of(opened)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16", "int16"])
+@pytest.mark.parametrize("times", [100, 1000])
+def test_land_in_percent_or_thousandths_is_refused(
+    tmp_path: Path, sensor: str, dtype: str, times: int
+) -> None:
+    path = stack(tmp_path, sensor, LAND, 1 / times, 0.0, dtype)
+    with pytest.raises(SceneError, match=r"the brightest band, reaches only .*gdal_edit\.py -a_scale"):
+        scene(path, sensor)
+
+
+def dark_land(folder: Path, *scales: float) -> Path:
+    """Write land after a fire, whose infrared is 0.04, as reflectance x 10,000."""
+    levels = {"blue": 0.015, "green": 0.02, "red": 0.025, "nir": 0.04, "swir16": 0.038}
+    noise = np.random.default_rng(1).normal(0, 0.001, (60, 60))
+    data = np.stack([np.rint((level + noise) * 1e4) for level in levels.values()]).astype(np.uint16)
+    labels = list(LABELS["sentinel-2-l2a"])
+    return write_raster(folder / "stack.tif", data, descriptions=labels, scales=scales)
+
+
+def test_dark_land_is_told_where_its_scale_is_stated(tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match="nir, the brightest band, reaches only"):
+        scene(dark_land(tmp_path / "a"), "sentinel-2-l2a")
+    with scene(dark_land(tmp_path / "b", *[1e-4] * 5), "sentinel-2-l2a") as opened:
+        assert "reflectance-unlikely" in codes_of(opened)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
