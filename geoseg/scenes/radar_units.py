@@ -91,7 +91,7 @@ def settle_units(
             LOG,
             "sar-units-unlikely",
             f"half of {bright.band} is above {10 * np.log10(bright.middle):.1f} dB if the values are power, "
-            "and few scenes are that bright: use `--sar-units amplitude` if they are amplitude; coherence, and "
+            "which few scenes are: use `--sar-units amplitude` if they are amplitude; coherence, and "
             "values that were stretched to 0..1 for display, are no backscatter",
         )
     return _converted(bands, statistics, units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,10 +17,13 @@ from geoseg.scenes.cubes import SENTINELS, CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.providers import names_of, provider_of
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.reflectance_check import AS_FLOATS, ASSUMED, check_reflectance
+from geoseg.scenes.reflectance_check import AS_FLOATS, ASSUMED, UNSCALED, check_reflectance
 from geoseg.spec import SarUnits, SensorSpec, Units
 
 LOG = logging.getLogger(__name__)
+
+_SAME = 1e-6
+"""Difference of reflectance below which a value is the scaled nodata value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
         from geoseg.scenes.sentinel2_offset import doubt_absence  # noqa: PLC0415 - for HLS only
 
         doubt_absence(bands, sensor)
-    check_reflectance(bands)
+    check_reflectance(bands, offset=sensor.offset)
     return tuple(bands)
 
 
@@ -126,7 +129,22 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         return band
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
-    return _with_untagged_nodata(band)
+    return _with_untagged_nodata(band, _scaled_fill(band, sensor))
+
+
+def _scaled_fill(band: Band, sensor: SensorSpec | None) -> tuple[float, ...]:
+    """Return what usual nodata values become where they were scaled as the reflectance of a band was.
+
+    So -0.2 are the 0 of Landsat, -0.1 the 0 of Sentinel-2 with its offset, and -0.9999 is -9999.
+    """
+    if band.units != "reflectance" or sensor is None:
+        return ()
+    fills = {value * 1e-4 for value in SENTINELS if value > -1e5}
+    if sensor.nodata is not None:
+        fills.add(sensor.nodata * sensor.scale + sensor.offset)
+    if sensor.name.startswith("sentinel-2"):
+        fills.add(-0.1)
+    return tuple(value for value in fills if value < 0)
 
 
 def _usual_nodata(item: NamedCandidate, context: CalibrationContext) -> float | None:
@@ -209,7 +227,7 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
     if sensor is not None and sensor.units in {"reflectance", "dn"} and sensor.kind != "sar":
         if 0 < context.brightest <= 2:
             note(LOG, "float values of 0..1 are read as reflectance without scaling")
-            return Gain(scale=1.0, offset=0.0, units="reflectance", source="values are reflectance")
+            return Gain(scale=1.0, offset=0.0, units="reflectance", source=UNSCALED)
         if sensor.units == "reflectance":
             return Gain(
                 scale=sensor.scale, offset=sensor.offset, source=f"{ASSUMED}{sensor.name}, {AS_FLOATS}"
@@ -217,13 +235,23 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
     return Gain(scale=sensor.scale if sensor else 1.0, offset=0.0, source="stored values")
 
 
-def _with_untagged_nodata(band: Band) -> Band:
-    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
+def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
+    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it.
+
+    Args:
+        band: calibrated.
+        scaled: physical values below 0 that nodata has where it was scaled too; the lowest value may be one.
+    """
     values = band.raster.sample(band.index)
     for value in SENTINELS:
         if bool((values == value).any()):
             note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
             return replace(band, nodata=value)
+    finite = values[np.isfinite(values)]
+    lowest = float(finite.min()) if scaled and finite.size else 0.0
+    if any(abs(lowest * band.scale + band.offset - value) < _SAME for value in scaled):
+        note(LOG, f"{band.name}: {lowest:g}, nodata that was scaled as the values were, is read as nodata")
+        return replace(band, nodata=lowest)
     return band
 
 

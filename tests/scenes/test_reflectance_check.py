@@ -142,3 +142,38 @@ def test_the_lowest_float_without_a_tag_is_not_reflectance(tmp_path: Path) -> No
     data[:, :10] = np.finfo(np.float32).min
     with scene(write_raster(tmp_path / "stack.tif", data, descriptions=list(bands)), "hls") as opened:
         assert not opened.read(opened.grid.window, ["nir08"]).valid[:10].any()
+
+
+SCALED_FILL = [
+    ("landsat-8-l2", "float32", -0.2),
+    ("landsat-8-l2", "float64", -0.2),
+    ("sentinel-2-l2a", "float32", -0.1),
+    ("sentinel-2-l2a", "int16", -1000),
+    ("hls", "float32", -0.9999),
+    ("planetscope", "float64", -0.9999),
+    ("generic", "float32", -0.9999),
+]
+
+
+@pytest.mark.parametrize(("sensor", "dtype", "fill"), SCALED_FILL)
+def test_nodata_that_was_scaled_too_is_not_observed(
+    tmp_path: Path, sensor: str, dtype: str, fill: float
+) -> None:
+    bands = LABELS.get(sensor, LABELS["planetscope"])
+    times = 1e4 if dtype == "int16" else 1.0
+    data = np.stack([LAND.reflectance(band) * times for band in bands.values()]).astype(dtype)
+    data[:, :10] = fill
+    with scene(write_raster(tmp_path / "x.tif", data, descriptions=list(bands)), sensor) as opened:
+        valid = opened.read(opened.grid.window, ["green"]).valid
+        assert not valid[:10].any()
+        assert valid[10:].all()
+        assert "reflectance-unlikely" not in codes_of(opened)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_reflectance_of_landsat_without_its_offset_is_told(tmp_path: Path, missing: bool, dtype: str) -> None:
+    bands = LABELS["landsat-8-l2"]
+    data = np.stack([LAND.reflectance(band) + 0.2 * missing for band in bands.values()]).astype(dtype)
+    with scene(write_raster(tmp_path / "x.tif", data, descriptions=list(bands)), "landsat-8-l2") as opened:
+        assert ("reflectance-unlikely" in codes_of(opened)) == missing
