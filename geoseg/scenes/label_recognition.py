@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
+import numpy as np
+
 from geoseg.errors import BandError
 from geoseg.scenes.instruments import NamedInstrument
 from geoseg.scenes.naming import Candidate, vocabulary, word_of
@@ -44,11 +46,12 @@ def sensor_by_labels(
             continue
         # HLS is signed and has nodata -9999; users may store other sensors with signed values.
         below = name.startswith("hls")
+        padded = name == "hls-l30" and _may_be_landsat_of_hls(candidates)
         words = vocabulary(sensor, names=False)
         found = {
             position: word
             for position, item in enumerate(candidates)
-            if ((signed[position] and evidence != "against") if below else evidence != "fill")
+            if (padded or (signed[position] and evidence != "against") if below else evidence != "fill")
             and (word := word_of(item, words, sensor.file_patterns))
         }
         if found:
@@ -74,6 +77,8 @@ def sensor_by_labels(
     }
     if len(meanings) > 1:
         raise BandError(f"the band names fit several sensors: {', '.join(best)}; select one with `--sensor`")
+    if best[0].startswith("sentinel-2"):
+        _refuse_counted(candidates)
     if instrument is None:
         _refuse_unexplained(candidates, sensors[best[0]])
     chosen = next((name for name in best if "-l2" in name), best[0])
@@ -83,6 +88,54 @@ def sensor_by_labels(
     return sensors[chosen], reason
 
 
+def _labels_of(candidates: Sequence[Candidate]) -> dict[int, set[str]]:
+    """Return the numbered labels of each band, in capitals, in its labels or the name of its own file."""
+    found = {}
+    for position, item in enumerate(candidates):
+        names = (*item.labels, PurePosixPath(item.file).stem) if item.raster.count == 1 else item.labels
+        found[position] = {match[0].upper() for name in names for match in _NUMBERED.finditer(name)}
+    return found
+
+
+def _may_be_landsat_of_hls(candidates: Sequence[Candidate]) -> bool:
+    """Return whether labels with two digits at 30 m have red edge (`B05`) but no near infrared of Sentinel-2.
+
+    Of HLS L30, `B05` is near infrared. Its integers are signed; copies may be floats.
+    """
+    labels = set().union(*_labels_of(candidates).values())
+    if "B05" not in labels or labels & {"B08", "B8A", "B12"}:
+        return False
+    grid = candidates[0].raster.grid
+    return grid.crs is not None and HLS_PIXEL[0] <= min(grid.pixel_size_m) <= HLS_PIXEL[1]
+
+
+def _refuse_counted(candidates: Sequence[Candidate]) -> None:
+    """Check that labels are names and not numbers of bands: `B1` to `B10` of a stack of ten without `B8A`.
+
+    Sentinel-2's own `B10`, cirrus, is darker than all other bands.
+
+    Raises:
+        BandError: the labels count the bands.
+    """
+    labels = _labels_of(candidates)
+    if any(len(found) != 1 for found in labels.values()) or not 10 <= len(labels) <= 12:
+        return
+    names = [next(iter(found)) for found in labels.values()]
+    if set(names) != {f"B{number}" for number in range(1, len(names) + 1)}:
+        return
+    medians = {
+        name: float(np.median(values[values != 0]))
+        if (values := item.raster.sample(item.index)).any()
+        else 0.0
+        for name, item in zip(names, candidates, strict=True)
+    }
+    if medians["B10"] > min(medians.values()):
+        raise BandError(
+            f"{candidates[0].file}: labels B1 to B{len(names)} count the bands, because B10 is not as dark "
+            "as cirrus of Sentinel-2; name each band with `--band NAME=PATH:INDEX`"
+        )
+
+
 def _refuse_unexplained(candidates: Sequence[Candidate], sensor: SensorSpec) -> None:
     """Check that all numbered labels are of the sensor: `B17` beside `B04` is no Sentinel-2.
 
@@ -90,9 +143,9 @@ def _refuse_unexplained(candidates: Sequence[Candidate], sensor: SensorSpec) -> 
         BandError: there is one, so that the labels are those of another instrument.
     """
     words = vocabulary(sensor, names=True)
-    for item in candidates:
-        names = (*item.labels, PurePosixPath(item.file).stem) if item.raster.count == 1 else item.labels
-        foreign = next((found[0] for name in names if (found := _NUMBERED.search(name))), None)
+    labels = _labels_of(candidates)
+    for position, item in enumerate(candidates):
+        foreign = min(labels[position], default=None)
         if foreign is not None and word_of(item, words, sensor.file_patterns) is None:
             raise BandError(
                 f"{item.where}: {sensor.name} has no band {foreign}, so the labels may be those of another "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -98,7 +99,7 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     gain = gains[index - 1] if index <= len(gains) else None
     if gain is None and (raster.scales[index - 1], raster.offsets[index - 1]) != (1.0, 0.0):
         gain = Gain(scale=raster.scales[index - 1], offset=raster.offsets[index - 1], source=FILE_TAGS)
-    gain = gain or _from_sensor(item, context)
+    gain = gain or _of_envi(raster, index) or _from_sensor(item, context)
     units: Units = gain.units or (sensor.units if sensor else "dn")
     if (
         gain.units is None
@@ -130,6 +131,15 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
     return _with_untagged_nodata(band, _scaled_fill(band, sensor))
+
+
+def _of_envi(raster: Raster, index: int) -> Gain | None:
+    """Return the scale of integers in an ENVI header that states what reflectance of 1 is stored as."""
+    text = raster.tags().get("reflectance_scale_factor", "")
+    if raster.dtypes[index - 1].kind not in "iu" or not re.fullmatch(r"\d+(\.\d*)?", text.strip()):
+        return None
+    factor = float(text)
+    return Gain(scale=1 / factor, offset=0.0, source=FILE_TAGS) if factor > 1 else None
 
 
 def _scaled_fill(band: Band, sensor: SensorSpec | None) -> tuple[float, ...]:

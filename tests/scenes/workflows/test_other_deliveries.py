@@ -182,6 +182,73 @@ def test_maps_of_water_and_coherence_are_no_bands(tmp_path: Path, name: str, wha
         scene(path)
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+@pytest.mark.parametrize("form", ["stack", "files"])
+def test_copies_of_landsat_of_hls_are_no_red_edge(tmp_path: Path, dtype: str, form: str) -> None:
+    bands = ("blue", "green", "red", "nir08", "swir16", "swir22")
+    data = [counts(band, 1.0 if dtype == "float32" else 1e-4, dtype) for band in bands]
+    labels = [f"B{number:02}" for number in range(2, 8)]
+    if form == "stack":
+        write_raster(tmp_path / "x.tif", np.stack(data), pixel=30, descriptions=labels)
+    else:
+        for label, values in zip(labels, data, strict=True):
+            write_raster(tmp_path / f"x_{label}.tif", values, pixel=30)
+    with pytest.raises(BandError, match=r"fit several sensors: hls-l30, sentinel-2"):
+        scene(tmp_path)
+    with scene(tmp_path, sensor="hls-l30") as opened:
+        right(opened, bands)
+
+
+@pytest.mark.parametrize("name", ["s2_2023.tif", "x.tif"])
+@pytest.mark.parametrize("count", [10, 11])
+def test_labels_that_count_bands_are_no_labels_of_sentinel_2(tmp_path: Path, name: str, count: int) -> None:
+    bands = [
+        "blue", "green", "red", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16",
+        "swir22",
+    ]  # fmt: skip
+    data = np.stack([counts(band, dtype="uint16") for band in bands[:count]])
+    labels = [f"B{number}" for number in range(1, count + 1)]
+    with pytest.raises(BandError, match=r"count the bands|fit several sensors"):
+        scene(write_raster(tmp_path / name, data, descriptions=labels))
+
+
+@pytest.mark.parametrize("factor", [None, "10000", "10000.000000"])
+def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None) -> None:
+    bands = ("green", "nir", "swir16")
+    data = np.stack([counts(band) for band in bands])
+    path = write_raster(tmp_path / "x.dat", data, driver="ENVI", descriptions=["Green", "NIR", "SWIR1"])
+    if factor:
+        header = path.with_suffix(".hdr")
+        header.write_text(f"{header.read_text()}reflectance scale factor = {factor}\n")
+    with scene(path) as opened:
+        assert {opened.units(band) for band in bands} == {"reflectance" if factor else "dn"}
+        right(opened, bands, 1.0 if factor else 1e-4)
+
+
+def test_words_of_worldview(tmp_path: Path) -> None:
+    words = ["coastal blue", "blue", "green", "yellow", "red", "red edge", "nir 1", "nir 2"]
+    bands = ["coastal", "blue", "green", "green", "red", "rededge071", "nir", "nir08"]
+    data = np.stack([counts(band, 1 / 5000, "uint16") for band in bands])
+    with scene(write_raster(tmp_path / "wv2.tif", data, descriptions=words)) as opened:
+        right(opened, ["coastal", "blue", "green", "red", "rededge071", "nir", "nir08"], 1 / 5000)
+
+
+def test_words_of_planetscope_of_eight_bands(tmp_path: Path) -> None:
+    words = ["coastal_blue", "blue", "green_i", "green", "yellow", "red", "rededge", "nir"]
+    bands = ["coastal", "blue", "blue", "green", "red", "red", "rededge071", "nir"]
+    data = np.stack([counts(band, dtype="uint16") for band in bands])
+    with scene(write_raster(tmp_path / "composite.tif", data, descriptions=words)) as opened:
+        assert "green05" in opened.band_names
+        right(opened, ["coastal", "blue", "green", "red", "rededge071", "nir"], 1e-4)
+
+
+def test_colour_infrared_of_naip_is_not_read_as_natural_colour(tmp_path: Path) -> None:
+    data = np.stack([counts(band, 1 / 400, "uint8") for band in ("nir", "red", "green")])
+    path = write_raster(tmp_path / "m_3807708_ne_18_1_20090616_cir.tif", data)
+    with pytest.raises(BandError, match="3 uint8 bands without names"):
+        scene(path)
+
+
 def test_a_name_that_fits_two_instruments_decides_nothing() -> None:
     known = {name: sensors()[name] for name in ("sentinel-2-l2a", "hls-s30")}
     known["hls-s30"] = known["hls-s30"].model_copy(update={"file_patterns": (r"HLS\.S30",)})
