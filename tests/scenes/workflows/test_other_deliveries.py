@@ -90,6 +90,19 @@ def test_clouds_of_viirs_are_not_observed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "form", ["VNP09H1.A2022153.h18v04.002.2022160081230.{}.tif", "VJ109A1.002_{}_doy2022153.tif"]
+)
+def test_clouds_of_composites_of_viirs_are_not_observed(tmp_path: Path, form: str) -> None:
+    for label, band in VIIRS.items():
+        write_raster(tmp_path / form.format(f"SurfReflect_{label}"), counts(band), pixel=926)
+    state = np.zeros((48, 48), np.uint16)
+    state[0], state[1], state[2], state[3] = 1, 0b100, 3 << 8, 1 << 12
+    write_raster(tmp_path / form.format("SurfReflect_State_1km"), state, pixel=926)
+    with scene(tmp_path) as opened:
+        assert opened.read(opened.grid.window, ["green"]).valid.mean(axis=1)[:4].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
     "name", ["20200814_162132_ssc4d3_0021_analytic_SR.tif", "20200814_162132_ssc4_u0001_analytic_SR_clip.tif"]
 )
 def test_skysat_is_no_planetscope(tmp_path: Path, name: str) -> None:
