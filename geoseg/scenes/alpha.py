@@ -38,7 +38,9 @@ def alpha_band(raster: Raster, *, labelled: bool) -> int | None:
         return None
     if any(raster.dtypes[index - 1].kind not in "iu" for index in (1, last)):
         return None
-    if not _holds_alpha(raster, last) or not raster.sample(last).any() or _holds_alpha(raster, 1):
+    values = set(np.unique(raster.sample(last)).tolist())
+    # 0 and 1 may be a class.
+    if 1 in values or values == {0} or not _holds_alpha(raster, last) or _holds_alpha(raster, 1):
         return None
     note(LOG, f"{base_name(raster.path)}: band {last} has two values at most and is read as an alpha band")
     return last

@@ -18,7 +18,7 @@ HLS_FILL = -9999
 HLS_PIXEL = (25.0, 35.0)
 """Pixel sizes in metres that fit HLS, whose pixels have 30 m."""
 
-_NUMBERED = re.compile(r"(?<![a-z0-9])b\d{1,2}[a-z]?(?![a-z0-9])", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?<![a-z0-9])b\d{1,2}[abn]?(?![a-z0-9])", re.IGNORECASE)
 """Labels that instruments give their bands: `B4`, `B3N`."""
 
 

@@ -146,6 +146,15 @@ def test_an_alpha_band_without_a_tag_is_no_near_infrared(
         assert opened.read(opened.grid.window, ["green"]).valid[:2].any() != edge
 
 
+@pytest.mark.parametrize("values", [(0, 1), (1, 1), (0, 0), (255, 100)])
+def test_a_last_band_of_other_values_is_no_alpha_band(tmp_path: Path, values: tuple[int, int]) -> None:
+    last = np.where(GROUND.water, *values).astype(np.uint16)
+    data = np.stack([*(counts(band, dtype="uint16") for band in ("red", "green", "blue")), last])
+    with scene(write_raster(tmp_path / "x.tif", data), sensor="naip") as opened:
+        assert opened.band_names == ("red", "green", "blue", "nir")
+        assert opened.read(opened.grid.window, ["green"]).valid.all()
+
+
 def test_two_values_with_a_name_are_a_band(tmp_path: Path) -> None:
     data = np.stack(
         [*(counts(band, dtype="uint16") for band in PLANET[:3]), np.full((48, 48), 255, np.uint16)]
