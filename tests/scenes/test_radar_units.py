@@ -295,14 +295,14 @@ def test_one_file_of_any_float_type_is_read(tmp_path: Path, units: Stored, dtype
 def test_power_that_is_too_bright_is_doubted(
     tmp_path: Path, bands: tuple[str, ...], form: str, doubted: bool
 ) -> None:
-    made: Callable[[Arrays], Arrays] = {
+    forms: dict[str, Callable[[Arrays], Arrays]] = {
         "power": lambda power: power,
-        "amplitude": np.sqrt,
+        "amplitude": lambda power: np.sqrt(power),
         "stretched": lambda power: np.clip((10 * np.log10(power) + 30) / 30, 0, 1),
-    }[form]
+    }
     kinds = np.full((64, 64), BARE, np.uint8)
     kinds[:20] = WATER
-    data = np.stack([made(Ground(kinds=kinds).power(band)) for band in bands]).astype(np.float32)
+    data = np.stack([forms[form](Ground(kinds=kinds).power(band)) for band in bands]).astype(np.float32)
     with scene(write_raster(tmp_path / "may.tif", data, descriptions=[b.upper() for b in bands])) as opened:
         assert ("sar-units-unlikely" in {item.code for item in opened.messages}) == doubted
 
