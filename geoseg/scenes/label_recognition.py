@@ -18,6 +18,7 @@ HLS_FILL = -9999
 HLS_PIXEL = (25.0, 35.0)
 """Pixel sizes in metres that fit HLS, whose pixels have 30 m."""
 
+_ONE_DIGIT = re.compile(r"b\d")
 _NUMBERED = re.compile(r"(?<![a-z0-9])b\d{1,2}[abn]?(?![a-z0-9])", re.IGNORECASE)
 """Labels that instruments give their bands: `B4`, `B3N`."""
 
@@ -53,6 +54,8 @@ def sensor_by_labels(
             for position, item in enumerate(candidates)
             if (padded or (signed[position] and evidence != "against") if below else evidence != "fill")
             and (word := word_of(item, words, sensor.file_patterns))
+            # HLS has two digits; Earth Engine's copies have one, and are told by their names.
+            and not (below and _ONE_DIGIT.fullmatch(word))
         }
         if found:
             fits[name] = {position: words[word] for position, word in found.items()}

@@ -297,7 +297,7 @@ def test_power_that_is_too_bright_is_doubted(
 ) -> None:
     forms: dict[str, Callable[[Arrays], Arrays]] = {
         "power": lambda power: power,
-        "amplitude": lambda power: np.sqrt(power),
+        "amplitude": lambda power: power**0.5,
         "stretched": lambda power: np.clip((10 * np.log10(power) + 30) / 30, 0, 1),
     }
     kinds = np.full((64, 64), BARE, np.uint8)

@@ -178,6 +178,16 @@ def test_hls_of_earth_engine(tmp_path: Path, name: str, bands: dict[str, str], d
         right(opened, list(bands.values()))
 
 
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_signed_sentinel_2_of_earth_engine_at_30_m_is_no_hls(tmp_path: Path, offset: int) -> None:
+    bands = {"B2": "blue", "B3": "green", "B4": "red", "B8": "nir", "B11": "swir16", "B12": "swir22"}
+    data = np.stack([counts(band) + np.int16(offset) for band in bands.values()])
+    with scene(write_raster(tmp_path / "x.tif", data, pixel=30, descriptions=list(bands))) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name.startswith("sentinel-2")
+        right(opened, list(bands.values()))
+
+
 def test_bands_of_ikonos_are_named_by_its_words(tmp_path: Path) -> None:
     for word, band in zip(("blu", "grn", "red", "nir"), PLANET, strict=True):
         write_raster(tmp_path / f"po_123456_{word}_0000000.tif", counts(band, 1 / 1500, "uint16"), pixel=4)
