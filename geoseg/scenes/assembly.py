@@ -11,6 +11,7 @@ import numpy as np
 
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import note
+from geoseg.scenes.alpha import alpha_band
 from geoseg.scenes.embedding_axes import series_name, series_order
 from geoseg.scenes.grid_alignment import are_tiles
 from geoseg.scenes.naming import (
@@ -55,25 +56,16 @@ class NamedCandidate:
 def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
     """Return the bands of a file without its alpha band.
 
-    A band with the colour interpretation alpha is an alpha band only if its values are 0 and the highest of
-    the dtype; else it holds data, as the near infrared of NAIP does.
-
     Raises:
         SceneError: the product's metadata describe another number of bands than the file has.
     """
     if not asset.labels and not asset.optional and (stacked := stacked_names(raster)):
         asset = replace(asset, labels=stacked)
     indexes = list(range(1, raster.count + 1))
-    alpha = raster.alpha_candidate
+    alpha = alpha_band(raster, labelled=bool(asset.labels))
     if alpha is not None:
-        values = np.unique(raster.sample(alpha))
-        dtype = raster.dtypes[alpha - 1]
-        high = np.iinfo(dtype).max if dtype.kind in "iu" else 1
-        if set(values.tolist()) <= {0, 1, 255, high}:
-            raster.trust_alpha(alpha)
-            indexes.remove(alpha)
-        else:
-            note(LOG, f"band {alpha} is tagged as alpha but its values vary: it is read as data")
+        raster.trust_alpha(alpha)
+        indexes.remove(alpha)
     if asset.wavelengths and len(asset.wavelengths) != raster.count:
         raise SceneError(
             f"{raster.path} has {raster.count} bands, but its metadata describe {len(asset.wavelengths)}; "
@@ -266,11 +258,12 @@ def _not_named(
 def _without_later_aliases(
     named: Sequence[NamedCandidate], sensor: SensorSpec | None
 ) -> list[NamedCandidate]:
-    """Return the bands without the files that a file of an earlier alias replaces, as NBART does NBAR.
+    """Return the bands without those that one of an earlier alias replaces, as NBART does NBAR.
 
-    The names of both are equal but for the alias.
+    They are bands of one file, or of files whose names are equal but for the alias.
     """
     aliases = {band.name: band.aliases for band in sensor.bands} if sensor else {}
+    named = _first_aliases(named, aliases)
     files = {(item.name, item.candidate.file) for item in named}
     kept = []
     for item in named:
@@ -284,6 +277,27 @@ def _without_later_aliases(
             kept.append(item)
         else:
             note(LOG, f"{item.name}: {used} is used, not {file}")
+    return kept
+
+
+def _first_aliases(
+    named: Sequence[NamedCandidate], aliases: Mapping[str, Sequence[str]]
+) -> list[NamedCandidate]:
+    """Return the bands without those for which a band of the same file has an earlier alias."""
+
+    def rank(item: NamedCandidate) -> int:
+        labels = {label.strip().lower() for label in item.candidate.labels}
+        own = aliases.get(item.name, ())
+        return next((at for at, alias in enumerate(own) if alias.lower() in labels), len(own))
+
+    first: dict[tuple[Raster, str], int] = {}
+    for item in named:
+        key = (item.candidate.raster, item.name)
+        first[key] = min(rank(item), first.get(key, rank(item)))
+    kept = [item for item in named if rank(item) == first[item.candidate.raster, item.name]]
+    for item in named:
+        if item not in kept:
+            note(LOG, f"{item.name}: another band of the file is used, not {item.candidate.where}")
     return kept
 
 

@@ -31,17 +31,17 @@ class NamedInstrument:
     certain: bool
     """Whether names of files or labels show them; names of folders are less certain."""
 
+    def is_shown(self, sensor: str) -> bool:
+        """Return whether the names show the instrument of a sensor."""
+        return any(_is_of(sensor, starts) for starts in self.sensors)
+
     def sensors_that_count(self, words: Mapping[str, Mapping[int, str]]) -> Collection[str]:
         """Return the sensors whose labels count, of those that explain any.
 
         Args:
             words: the labels that each sensor explains, in lower case, by the position of the band.
         """
-        allowed = {
-            name: found
-            for name, found in words.items()
-            if any(_is_of(name, starts) for starts in self.sensors)
-        }
+        allowed = {name: found for name, found in words.items() if self.is_shown(name)}
         explained = {item for found in allowed.values() for item in found.items()}
         if any(
             item not in explained and _OWN_LABEL.search(item[1])

@@ -15,6 +15,7 @@ from geoseg.spec import SensorSpec
 CUBE = 30
 """Least number of bands, all with wavelengths, of the cube of an imaging spectrometer."""
 
+_POLARISATION = re.compile(r"(?<![a-z])(?:vv|vh|hh|hv)(?![a-z])")
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(micrometers?|nanometers?|µm|um|nm)\b", re.IGNORECASE)
 
 
@@ -137,7 +138,7 @@ def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str
         if label.strip().lower() in words:
             return label.strip().lower()
     for label in candidate.labels:
-        found = _last_word(label, words)
+        found = None if _of_two_polarisations(label) else _last_word(label, words)
         if found:
             return found
     if candidate.raster.count > 1:
@@ -148,6 +149,15 @@ def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str
         if label in words:
             return label
     return _last_word(PurePosixPath(candidate.file).stem, words)
+
+
+def _of_two_polarisations(label: str) -> bool:
+    """Return whether a label names two polarisations, as that of their ratio does (`VV_VH`).
+
+    After the name of a product of two (`S1A_IW_VV_VH`), that of the band is there twice (`S1A_IW_VV_VH_VH`).
+    """
+    found = _POLARISATION.findall(label.lower())
+    return len(set(found)) > 1 and found.count(found[-1]) == 1
 
 
 def _last_word(text: str, words: Collection[str]) -> str | None:

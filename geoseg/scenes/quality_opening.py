@@ -120,7 +120,10 @@ def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) 
         return chosen
     if raster.nodata[at - 1] == 0 and others[0].least_highest > chosen.least_highest:
         return others[0]
-    if len(np.unique(values[values > 1])):
+    codes = {int(value) for value in np.unique(values)}
+    if _shadow_alone(chosen, codes) and not _shadow_alone(others[0], codes):
+        chosen, others = others[0], [chosen]
+    if max(codes, default=0) > 1:
         warn(
             LOG,
             "quality-codes-ambiguous",
@@ -129,6 +132,13 @@ def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) 
             f"`--mask {raster.path}:{_masked(others[0])}`",
         )
     return chosen
+
+
+def _shadow_alone(spec: QualitySpec, codes: set[int]) -> bool:
+    """Return whether codes would mean shadow without cloud, and nowhere the usual clear ground, 0."""
+    meant = {code: flag.means for flag in spec.flags for code in flag.codes}
+    found = {meant[code] for code in codes if code in meant}
+    return 0 not in codes and "shadow" in found and "cloud" not in found
 
 
 def _masked(spec: QualitySpec) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from geoseg.errors import NothingObservedError, SceneError
 from geoseg.messages import note, warn
 from geoseg.scenes.bands import FLOOR_DB, Band
@@ -17,6 +19,7 @@ from geoseg.scenes.radar_values import (
     db_divisor,
     percentiles_of,
     plausible,
+    too_bright,
     value_scale,
 )
 from geoseg.scenes.raster import base_name
@@ -82,6 +85,15 @@ def settle_units(
             f"(SNAP, pyroSAR or an RTC service), or {_ASK}"
         )
     _report(units, fitting, stated, statistics)
+    bright = too_bright(statistics) if units == "power" else None
+    if bright is not None:
+        warn(
+            LOG,
+            "sar-units-unlikely",
+            f"half of {bright.band} is above {10 * np.log10(bright.middle):.1f} dB if the values are power, "
+            "which few scenes are: use `--sar-units amplitude` if they are amplitude; coherence, and "
+            "values that were stretched to 0..1 for display, are no backscatter",
+        )
     return _converted(bands, statistics, units)
 
 

@@ -21,6 +21,10 @@ LOWEST_DB, HIGHEST_DB = -45.0, 8.0
 """Range of the median of calibrated backscatter of land or water, in any part of a scene; the noise of
 Sentinel-1 is at -22 dB or below (Product Definition S1-RS-MDA-52-7440)."""
 
+BRIGHT_CROSS_DB, BRIGHT_LIKE_DB = -10.0, -4.0
+"""Medians of cross- and of like-polarised backscatter that few scenes of land exceed: forest has about -13
+and -7 dB, only dense cities have more. Amplitude read as power has half of its dB."""
+
 FAINTEST_DB, BRIGHTEST_DB = -75.0, 45.0
 """Least 1st and greatest 99th percentile: shadows after noise subtraction, and corner reflectors."""
 
@@ -102,3 +106,13 @@ def plausible(statistics: Sequence[BackscatterPercentiles], units: RadarUnits) -
         and factor * np.log10(item.high) <= BRIGHTEST_DB
         for item in statistics
     )
+
+
+def too_bright(statistics: Sequence[BackscatterPercentiles]) -> BackscatterPercentiles | None:
+    """Return a band whose values, as power, are brighter than those of nearly all scenes; None if none is.
+
+    The cross-polarised bands decide where there are any: they are darker over all land and water.
+    """
+    crossed = [item for item in statistics if item.band in {"vh", "hv"}]
+    limit = BRIGHT_CROSS_DB if crossed else BRIGHT_LIKE_DB
+    return next((item for item in crossed or statistics if item.middle > 10 ** (limit / 10)), None)

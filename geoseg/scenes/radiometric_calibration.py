@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,10 +18,13 @@ from geoseg.scenes.cubes import SENTINELS, CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.providers import names_of, provider_of
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.reflectance_check import AS_FLOATS, check_reflectance
+from geoseg.scenes.reflectance_check import AS_FLOATS, ASSUMED, UNSCALED, check_reflectance
 from geoseg.spec import SarUnits, SensorSpec, Units
 
 LOG = logging.getLogger(__name__)
+
+_SAME = 1e-6
+"""Difference of reflectance below which a value is the scaled nodata value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,7 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
         from geoseg.scenes.sentinel2_offset import doubt_absence  # noqa: PLC0415 - for HLS only
 
         doubt_absence(bands, sensor)
-    check_reflectance(bands)
+    check_reflectance(bands, offset=sensor.offset)
     return tuple(bands)
 
 
@@ -95,7 +99,7 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     gain = gains[index - 1] if index <= len(gains) else None
     if gain is None and (raster.scales[index - 1], raster.offsets[index - 1]) != (1.0, 0.0):
         gain = Gain(scale=raster.scales[index - 1], offset=raster.offsets[index - 1], source=FILE_TAGS)
-    gain = gain or _from_sensor(item, context)
+    gain = gain or _of_envi(raster, index) or _from_sensor(item, context)
     units: Units = gain.units or (sensor.units if sensor else "dn")
     if (
         gain.units is None
@@ -126,7 +130,31 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         return band
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
-    return _with_untagged_nodata(band)
+    return _with_untagged_nodata(band, _scaled_fill(band, sensor))
+
+
+def _of_envi(raster: Raster, index: int) -> Gain | None:
+    """Return the scale of integers in an ENVI header that states what reflectance of 1 is stored as."""
+    text = raster.tags().get("reflectance_scale_factor", "")
+    if raster.dtypes[index - 1].kind not in "iu" or not re.fullmatch(r"\d+(\.\d*)?", text.strip()):
+        return None
+    factor = float(text)
+    return Gain(scale=1 / factor, offset=0.0, source=FILE_TAGS) if factor > 1 else None
+
+
+def _scaled_fill(band: Band, sensor: SensorSpec | None) -> tuple[float, ...]:
+    """Return what usual nodata values become where they were scaled as the reflectance of a band was.
+
+    So -0.2 are the 0 of Landsat, -0.1 the 0 of Sentinel-2 with its offset, and -0.9999 is -9999.
+    """
+    if band.units != "reflectance" or sensor is None:
+        return ()
+    fills = {value * 1e-4 for value in SENTINELS if value > -1e5}
+    if sensor.nodata is not None:
+        fills.add(sensor.nodata * sensor.scale + sensor.offset)
+    if sensor.name.startswith("sentinel-2"):
+        fills.add(-0.1)
+    return tuple(value for value in fills if value < 0)
 
 
 def _usual_nodata(item: NamedCandidate, context: CalibrationContext) -> float | None:
@@ -152,7 +180,7 @@ def _axis(item: NamedCandidate, sensor: SensorSpec) -> Band:
         nodata=nodata_as_stored(sensor.nodata if nodata is None else nodata, dtype),
         square=sensor.square and integer,
         origin=item.origin,
-        scaling=FILE_TAGS if stated != 1.0 else f"sensor {sensor.name}",
+        scaling=FILE_TAGS if stated != 1.0 else f"{ASSUMED}{sensor.name}",
     )
 
 
@@ -195,33 +223,45 @@ def _from_sensor(item: NamedCandidate, context: CalibrationContext) -> Gain:
             "no-sun-correction",
             "there is no MTL file with the bands: reflectance is not corrected for sun elevation",
         )
-    return Gain(scale=sensor.scale, offset=sensor.offset, source=f"sensor {sensor.name}")
+    return Gain(scale=sensor.scale, offset=sensor.offset, source=f"{ASSUMED}{sensor.name}")
 
 
 def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
     """Return the scale of float values: those of a reflectance sensor may be reflectance already."""
     sensor, raster = context.sensor, item.candidate.raster
     if sensor is not None and sensor.kind == "hyperspectral" and sensor.units != "reflectance":
-        return Gain(scale=sensor.scale, offset=0.0, source=f"sensor {sensor.name}, {AS_FLOATS}")
+        return Gain(scale=sensor.scale, offset=0.0, source=f"{ASSUMED}{sensor.name}, {AS_FLOATS}")
     if is_cube_name(item.name) and not (sensor and sensor.kind == "hyperspectral"):
         scale, units = _cube(raster, context).gain
         return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
     if sensor is not None and sensor.units in {"reflectance", "dn"} and sensor.kind != "sar":
         if 0 < context.brightest <= 2:
             note(LOG, "float values of 0..1 are read as reflectance without scaling")
-            return Gain(scale=1.0, offset=0.0, units="reflectance", source="values are reflectance")
+            return Gain(scale=1.0, offset=0.0, units="reflectance", source=UNSCALED)
         if sensor.units == "reflectance":
-            return Gain(scale=sensor.scale, offset=sensor.offset, source=f"sensor {sensor.name}, {AS_FLOATS}")
+            return Gain(
+                scale=sensor.scale, offset=sensor.offset, source=f"{ASSUMED}{sensor.name}, {AS_FLOATS}"
+            )
     return Gain(scale=sensor.scale if sensor else 1.0, offset=0.0, source="stored values")
 
 
-def _with_untagged_nodata(band: Band) -> Band:
-    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
+def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
+    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it.
+
+    Args:
+        band: calibrated.
+        scaled: physical values below 0 that nodata has where it was scaled too; the lowest value may be one.
+    """
     values = band.raster.sample(band.index)
     for value in SENTINELS:
         if bool((values == value).any()):
             note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
             return replace(band, nodata=value)
+    finite = values[np.isfinite(values)]
+    lowest = float(finite.min()) if scaled and finite.size else 0.0
+    if any(abs(lowest * band.scale + band.offset - value) < _SAME for value in scaled):
+        note(LOG, f"{band.name}: {lowest:g}, nodata that was scaled as the values were, is read as nodata")
+        return replace(band, nodata=lowest)
     return band
 
 

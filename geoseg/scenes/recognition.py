@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Literal
 
 import numpy as np
 
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.messages import warn
 from geoseg.scenes.embedding_axes import embedding_sensor
-from geoseg.scenes.instruments import NamedInstrument, named_instrument
+from geoseg.scenes.instruments import named_instrument
+from geoseg.scenes.label_recognition import sensor_by_labels
 from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, vocabulary, word_of
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
@@ -28,10 +28,6 @@ from geoseg.spec.presets import instruments
 LOG = logging.getLogger(__name__)
 
 BY_OPTION = "set with --sensor"
-
-HLS_FILL = -9999
-HLS_PIXEL = (25.0, 35.0)
-"""Pixel sizes in metres that fit HLS, whose pixels have 30 m."""
 
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
 
@@ -78,9 +74,9 @@ def recognise(
     if match is not None:
         return match
     instrument = named_instrument(product, candidates, instruments())
-    match = _by_labels(candidates, sensors, instrument)
-    if match is not None:
-        return match
+    found = sensor_by_labels(candidates, sensors, instrument)
+    if found is not None:
+        return SensorMatch(sensor=found[0], reason=found[1])
     generic, radar = sensors["generic"], sensors["sentinel-1"]
     words = {name_by_words(item, vocabulary(radar, names=True), ()) for item in candidates} - {None}
     if words:
@@ -233,10 +229,27 @@ def _by_file_names(
         if hits:
             counts = Counter(key for key, _ in hits)
             best = max(counts, key=lambda key: counts[key])
+            _refuse_two_instruments(hits, best)
             return SensorMatch(
                 sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
             )
     return None
+
+
+def _refuse_two_instruments(hits: Sequence[tuple[str, str]], best: str) -> None:
+    """Check that no name is that of a product of another instrument too.
+
+    Args:
+        hits: sensors that fit names, and these names.
+        best: the sensor that fits most of them.
+
+    Raises:
+        BandError: a name fits two instruments, in which the same label is another band.
+    """
+    named = {name for key, name in hits if key == best}
+    for key, name in hits:
+        if name in named and instrument_of(key) != instrument_of(best):
+            raise BandError(f"the name {name} fits {best} and {key}; select one with `--sensor`")
 
 
 def _explains_most(
@@ -250,75 +263,6 @@ def _explains_most(
 
     most = max(explained(other, names=False) for other in sensors.values() if not other.plain_labels)
     return explained(sensor, names=True) >= most
-
-
-def _by_labels(
-    candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec], instrument: NamedInstrument | None
-) -> SensorMatch | None:
-    """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, if there is only one.
-
-    Only sensors of the instrument that names show count, if they show any.
-    """
-    signed = [item.raster.dtypes[item.index - 1].kind == "i" for item in candidates]
-    evidence = _hls_evidence(candidates)
-    fits: dict[str, dict[int, str]] = {}
-    labels: dict[str, dict[int, str]] = {}
-    for name, sensor in sensors.items():
-        if not sensor.file_patterns or sensor.plain_labels or name == "generic":
-            continue
-        # HLS is signed and has nodata -9999; users may store other sensors with signed values.
-        below = name.startswith("hls")
-        words = vocabulary(sensor, names=False)
-        found = {
-            position: word
-            for position, item in enumerate(candidates)
-            if ((signed[position] and evidence != "against") if below else evidence != "fill")
-            and (word := word_of(item, words, sensor.file_patterns))
-        }
-        if found:
-            fits[name] = {position: words[word] for position, word in found.items()}
-            labels[name] = found
-    counting = labels if instrument is None else instrument.sensors_that_count(labels)
-    if not counting:
-        return None
-    # A longer label is more specific: `SR_B4` is not `B4`.
-    weights = {name: (len(labels[name]), sum(map(len, labels[name].values()))) for name in counting}
-    best = [name for name in weights if weights[name] == max(weights.values())]
-    if evidence == "pixels":
-        best = [name for name in best if name.startswith("hls")] or best
-    meanings = {
-        (
-            tuple(sorted(fits[name].items())),
-            sensors[name].units,
-            sensors[name].scale,
-            sensors[name].offset,
-            sensors[name].nodata,
-        )
-        for name in best
-    }
-    if len(meanings) > 1:
-        raise BandError(f"the band names fit several sensors: {', '.join(best)}; select one with `--sensor`")
-    chosen = next((name for name in best if "-l2" in name), best[0])
-    reason = "its band names"
-    if len(best) > 1:
-        reason += f"; {', '.join(best)} would be read in the same way"
-    return SensorMatch(sensor=sensors[chosen], reason=reason)
-
-
-def _hls_evidence(candidates: Sequence[Candidate]) -> Literal["fill", "pixels", "against", "none"]:
-    """Return the evidence that signed bands are HLS: its nodata value, its pixels of 30 m, or none.
-
-    `against` means that the pixels have another size.
-    """
-    signed = [item for item in candidates if item.raster.dtypes[item.index - 1].kind == "i"]
-    if not signed:
-        return "none"
-    raster, index = signed[0].raster, signed[0].index
-    if raster.nodata[index - 1] == HLS_FILL or bool((raster.sample(index) == HLS_FILL).any()):
-        return "fill"
-    if raster.grid.crs is None:
-        return "none"
-    return "pixels" if HLS_PIXEL[0] <= min(raster.grid.pixel_size_m) <= HLS_PIXEL[1] else "against"
 
 
 def _looks_like_db(candidates: Sequence[Candidate]) -> bool:

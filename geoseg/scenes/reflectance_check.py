@@ -22,6 +22,10 @@ from geoseg.scenes.raster import base_name
 
 LOG = logging.getLogger(__name__)
 
+ASSUMED = "sensor "
+"""Beginning of the source of a scale that no metadata state: it is the sensor's usual one."""
+UNSCALED = "values are reflectance"
+"""Source of the scale of floats of 0..1."""
 AS_FLOATS = "stored as floats"
 """Part of the source of a scale that is the sensor's for its digital numbers, taken for floats too."""
 
@@ -41,6 +45,14 @@ LOWEST, DARKEST = 0.0, 0.008
 doubtful. Floats without a stated scale are refused there: digital numbers that low are rare even over
 deep water, and reflectance in percent is that low."""
 
+DARK_LAND = 0.05
+"""95th percentile of near or short-wave infrared below which a scene of land, where these are brighter than
+visible light, is doubtful, and is refused where the scale is assumed: reflectance x 1000 and in percent are
+that low. In 218 such chips of Landsat and Sentinel-2 (HLS) it is 0.14 or more."""
+GREAT_OFFSET = -0.2
+"""Offset, that of Landsat, without which reflectance has no value near 0 anywhere."""
+INFRARED = frozenset({"nir", "nir08", "swir16"})
+
 _LEAST = 50
 """Least number of valid pixels for a result."""
 
@@ -55,16 +67,19 @@ class _Spread:
     """Percentiles of a band's valid physical values."""
 
     band: Band
+    low: float
+    """The 1st percentile."""
     middle: float
     high: float
     """The 95th percentile."""
 
 
-def check_reflectance(bands: Sequence[Band]) -> None:
+def check_reflectance(bands: Sequence[Band], *, offset: float = 0.0) -> None:
     """Check a sample of the reflectance bands of a scene; warn where values are doubtful.
 
     Args:
         bands: calibrated bands of a scene; cubes of spectrometers and bands in other units are not checked.
+        offset: of the sensor's digital numbers, which reflectance that is stored as floats may lack.
 
     Raises:
         SceneError: the values cannot be reflectance.
@@ -83,11 +98,20 @@ def check_reflectance(bands: Sequence[Band]) -> None:
         )
     if brightest.high > HIGHEST:
         _warn(brightest, f"{brightest.band.name} reaches {brightest.high:.3g}")
-    elif brightest.high < DARKEST:
+    elif brightest.high < (DARK_LAND if _is_land(spreads, brightest) else DARKEST):
         why = f"{brightest.band.name}, the brightest band, reaches only {brightest.high:.2g}"
-        if AS_FLOATS in brightest.band.scaling:
+        scaling = brightest.band.scaling
+        if AS_FLOATS in scaling or (_is_land(spreads, brightest) and scaling.startswith(ASSUMED)):
             raise _error(brightest, why)
         _warn(brightest, why)
+    darkest = min(spreads, key=lambda item: item.low)
+    if offset <= GREAT_OFFSET and darkest.band.scaling == UNSCALED and darkest.low >= -offset - 0.01:
+        _warn(darkest, f"99 % of each band is above {darkest.low:.3g}, as if {offset:+g} had not been added")
+
+
+def _is_land(spreads: Sequence[_Spread], brightest: _Spread) -> bool:
+    """Return whether infrared is brighter than visible light, as over land."""
+    return brightest.band.name in INFRARED and any(item.band.name not in INFRARED for item in spreads)
 
 
 def _chosen(bands: Sequence[Band]) -> list[Band]:
@@ -115,8 +139,8 @@ def _spread(band: Band) -> _Spread | None:
     values = values[np.isfinite(values)]
     if values.size < _LEAST:
         return None
-    middle, high = np.percentile(values, [50, 95]).tolist()
-    return _Spread(band=band, middle=middle, high=high)
+    low, middle, high = np.percentile(values, [1, 50, 95]).tolist()
+    return _Spread(band=band, low=low, middle=middle, high=high)
 
 
 def _what(spread: _Spread) -> str:

@@ -40,7 +40,6 @@ FOREIGN = {
     "Landsat by MAJA": "LANDSAT8-OLITIRS-XS_20180815-104512-000_L2A_T31TCJ_C_V2-2_FRE_{}.tif",
     "Landsat MSS": "LM05_L1TP_044034_19850611_20200619_02_T2_{}.TIF",
     "ASTER": "AST_L1T_00306142006185934_20150515042226_2011_ImageData_{}.tif",
-    "VIIRS": "VNP09GA.A2022153.h18v04.001.SurfReflect_{}.tif",
     "Sentinel-3": "S3A_OL_2_LFR____20230614T101112_{}.tif",
     "SPOT": "SPOT7_MS_201903261121177_{}.tif",
     "Pleiades": "IMG_PHR1A_MS_201903261121177_{}.tif",
@@ -86,7 +85,6 @@ def test_words_name_bands_of_any_instrument(tmp_path: Path) -> None:
     ("labels", "title"),
     [
         (("B01", "B02", "B3N"), "ASTER"),
-        (("SurfReflect_M5", "SurfReflect_M7"), "VIIRS"),
         (("CMI_C01", "CMI_C02"), "GOES ABI"),
         (("Oa08_reflectance", "Oa17_reflectance"), "Sentinel-3"),
     ],
@@ -245,3 +243,34 @@ def test_a_folder_named_as_a_sensor_decides_between_those_that_fit(
     with scene(tmp_path / name) as opened:
         assert opened.sensor is not None
         assert opened.sensor.name == name
+
+
+@pytest.mark.parametrize(
+    ("labels", "foreign"),
+    [
+        (("B04", "B06", "B08", "B17"), "B17"),
+        (("B01", "B02", "B8A", "B18"), "B18"),
+        (("B02", "B03", "B8A", "B13"), "B13"),
+        (("SR_B2", "SR_B3", "SR_B6", "B14"), "B14"),
+    ],
+)
+@pytest.mark.parametrize("form", ["stack", "files"])
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
+def test_a_label_that_the_sensor_does_not_have_shows_another_instrument(
+    tmp_path: Path, labels: tuple[str, ...], foreign: str, form: str, dtype: str
+) -> None:
+    if form == "files":
+        files(tmp_path, "scene_{}.tif", labels, dtype)
+        path = tmp_path
+    else:
+        data = np.stack([counts(band, dtype) for band in ORDER[:4]])
+        path = write_raster(tmp_path / "scene.tif", data, descriptions=labels)
+    with pytest.raises(BandError, match=rf"has no band {foreign}, .*`--sensor`, or name each band"):
+        scene(path)
+
+
+def test_bands_without_numbers_are_no_other_instrument(tmp_path: Path) -> None:
+    data = np.stack([counts(band) for band in (*ORDER[1:4], ORDER[4], ORDER[5])])
+    labels = ["B02", "B03", "B04", "B8A", "NDVI_mean"]
+    with scene(write_raster(tmp_path / "scene.tif", data, descriptions=labels)) as opened:
+        assert opened.band_names == ("blue", "green", "red", "nir08")

@@ -250,16 +250,22 @@ OTHERS = {
     "emit-mask", "enmap-cirrus", "enmap-cloud", "enmap-cloudshadow", "enmap-haze", "enmap-snow",
     "landsat-ledaps-cloud", "landsat-pixel-qa", "python-fmask",
     "sentinel-2-qa60", "sentinel-hub-clm", "sentinel-hub-datamask",
-    "ukis-csmask",
+    "ukis-csmask", "viirs-qf1", "viirs-qf2",
 }  # fmt: skip
-"""Kinds that other tests look at: `test_codes_of_other_kinds`, `test_cubes.py`, `test_quality_opening.py`
-and `test_ukis_csmask.py`."""
+"""Kinds that other tests look at: `test_codes_of_other_kinds`, `test_cubes.py`, `test_quality_opening.py`,
+`test_ukis_csmask.py` and `test_other_deliveries.py`."""
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),
     [
         ("sentinel-2-qa60", 1024, {"cloud"}),
+        ("viirs-qf1", 0b0100, set()),
+        ("viirs-qf1", 0b1000, {"cloud"}),
+        ("viirs-qf1", 0b1100, {"cloud"}),
+        ("viirs-qf2", 0b0101, set()),
+        ("viirs-qf2", 0b101000, {"shadow", "snow"}),
+        ("viirs-qf2", 0b1000000, {"cloud"}),
         ("sentinel-2-qa60", 2048, {"cloud"}),
         ("sentinel-2-qa60", 0, set()),
         ("sentinel-hub-clm", 1, {"cloud"}),

@@ -149,6 +149,10 @@ def bands_and(folder: Path, layer: NDArray[np.generic], name: str = "Fmask", **s
     [
         ((1, 2, 3, 5), None, (2, 3), False),
         ((1, 2, 3, 4), 0, (2, 3), False),
+        # Shadow without cloud and no clear land would be Fmask; clear, cloud and shadow are python-fmask.
+        ((1, 1, 2, 3), None, (2, 3), True),
+        ((1, 2, 3, 3), None, (2, 3), True),
+        ((0, 1, 2, 3), None, (2,), True),
         ((1, 2, 3, 4), None, (2, 4), True),
         ((1, 2, 3, 4), 255, (2, 4), False),
         ((0, 2, 4, 255), None, (2, 4, 255), False),

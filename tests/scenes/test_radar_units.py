@@ -288,3 +288,31 @@ def test_one_file_of_any_float_type_is_read(tmp_path: Path, units: Stored, dtype
     path = write_raster(tmp_path / "s1.tif", stored.astype(dtype), descriptions=("VV", "VH"))
     with scene(path, sar_units=units) as opened:
         assert decibels(opened) == pytest.approx(expected(), abs=0.06)
+
+
+@pytest.mark.parametrize("bands", [("vv", "vh"), ("vh",)])
+@pytest.mark.parametrize(("form", "doubted"), [("power", False), ("amplitude", True), ("stretched", True)])
+def test_power_that_is_too_bright_is_doubted(
+    tmp_path: Path, bands: tuple[str, ...], form: str, doubted: bool
+) -> None:
+    forms: dict[str, Callable[[Arrays], Arrays]] = {
+        "power": lambda power: power,
+        "amplitude": lambda power: power**0.5,
+        "stretched": lambda power: np.clip((10 * np.log10(power) + 30) / 30, 0, 1),
+    }
+    kinds = np.full((64, 64), BARE, np.uint8)
+    kinds[:20] = WATER
+    data = np.stack([forms[form](Ground(kinds=kinds).power(band)) for band in bands]).astype(np.float32)
+    with scene(write_raster(tmp_path / "may.tif", data, descriptions=[b.upper() for b in bands])) as opened:
+        assert ("sar-units-unlikely" in {item.code for item in opened.messages}) == doubted
+
+
+def test_a_ratio_of_polarisations_is_no_band(tmp_path: Path) -> None:
+    power = {band: Ground().power(band) for band in ("vv", "vh")}
+    data = 10 * np.log10(np.stack([power["vv"], power["vh"], power["vv"] / power["vh"]]))
+    for number, label in enumerate(["VV_VH", "VH/VV", "VV-VH ratio", "ratio_VH_VV"]):
+        labels = ["VV", "VH", label]
+        path = write_raster(tmp_path / f"{number}.tif", data.astype(np.float32), descriptions=labels)
+        with scene(path) as opened:
+            is_right(opened)
+            assert set(opened.band_names) == {"vv", "vh"}

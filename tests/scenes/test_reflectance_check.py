@@ -74,15 +74,30 @@ def test_ten_thousandths_are_not_landsats_scale(tmp_path: Path, dtype: str) -> N
 
 
 @pytest.mark.parametrize("sensor", ["sentinel-2-l2a", "planetscope", "hls"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16"])
-def test_percent_is_refused_as_floats_and_told_as_integers(tmp_path: Path, sensor: str, dtype: str) -> None:
-    path = stack(tmp_path, sensor, LAND, 1e-2, 0.0, dtype)
-    if dtype.startswith("float"):
-        with pytest.raises(SceneError, match=r"the brightest band, reaches only .*gdal_edit\.py -a_scale"):
-            scene(path, sensor)
-    else:
-        with scene(path, sensor) as opened:
-            assert "reflectance-unlikely" in codes_of(opened)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16", "int16"])
+@pytest.mark.parametrize("times", [100, 1000])
+def test_land_in_percent_or_thousandths_is_refused(
+    tmp_path: Path, sensor: str, dtype: str, times: int
+) -> None:
+    path = stack(tmp_path, sensor, LAND, 1 / times, 0.0, dtype)
+    with pytest.raises(SceneError, match=r"the brightest band, reaches only .*gdal_edit\.py -a_scale"):
+        scene(path, sensor)
+
+
+def dark_land(folder: Path, *scales: float) -> Path:
+    """Write land after a fire, whose infrared is 0.04, as reflectance x 10,000."""
+    levels = {"blue": 0.015, "green": 0.02, "red": 0.025, "nir": 0.04, "swir16": 0.038}
+    noise = np.random.default_rng(1).normal(0, 0.001, (60, 60))
+    data = np.stack([np.rint((level + noise) * 1e4) for level in levels.values()]).astype(np.uint16)
+    labels = list(LABELS["sentinel-2-l2a"])
+    return write_raster(folder / "stack.tif", data, descriptions=labels, scales=scales)
+
+
+def test_dark_land_is_told_where_its_scale_is_stated(tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match="nir, the brightest band, reaches only"):
+        scene(dark_land(tmp_path / "a"), "sentinel-2-l2a")
+    with scene(dark_land(tmp_path / "b", *[1e-4] * 5), "sentinel-2-l2a") as opened:
+        assert "reflectance-unlikely" in codes_of(opened)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
@@ -127,3 +142,38 @@ def test_the_lowest_float_without_a_tag_is_not_reflectance(tmp_path: Path) -> No
     data[:, :10] = np.finfo(np.float32).min
     with scene(write_raster(tmp_path / "stack.tif", data, descriptions=list(bands)), "hls") as opened:
         assert not opened.read(opened.grid.window, ["nir08"]).valid[:10].any()
+
+
+SCALED_FILL = [
+    ("landsat-8-l2", "float32", -0.2),
+    ("landsat-8-l2", "float64", -0.2),
+    ("sentinel-2-l2a", "float32", -0.1),
+    ("sentinel-2-l2a", "int16", -1000),
+    ("hls", "float32", -0.9999),
+    ("planetscope", "float64", -0.9999),
+    ("generic", "float32", -0.9999),
+]
+
+
+@pytest.mark.parametrize(("sensor", "dtype", "fill"), SCALED_FILL)
+def test_nodata_that_was_scaled_too_is_not_observed(
+    tmp_path: Path, sensor: str, dtype: str, fill: float
+) -> None:
+    bands = LABELS.get(sensor, LABELS["planetscope"])
+    times = 1e4 if dtype == "int16" else 1.0
+    data = np.stack([LAND.reflectance(band) * times for band in bands.values()]).astype(dtype)
+    data[:, :10] = fill
+    with scene(write_raster(tmp_path / "x.tif", data, descriptions=list(bands)), sensor) as opened:
+        valid = opened.read(opened.grid.window, ["green"]).valid
+        assert not valid[:10].any()
+        assert valid[10:].all()
+        assert "reflectance-unlikely" not in codes_of(opened)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_reflectance_of_landsat_without_its_offset_is_told(tmp_path: Path, missing: bool, dtype: str) -> None:
+    bands = LABELS["landsat-8-l2"]
+    data = np.stack([LAND.reflectance(band) + 0.2 * missing for band in bands.values()]).astype(dtype)
+    with scene(write_raster(tmp_path / "x.tif", data, descriptions=list(bands)), "landsat-8-l2") as opened:
+        assert ("reflectance-unlikely" in codes_of(opened)) == missing
