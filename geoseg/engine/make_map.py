@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 from pyproj import CRS
 
 import geoseg
@@ -29,7 +29,7 @@ from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
-from geoseg.engine.unused_options import warn_of_unused
+from geoseg.engine.unused_options import parts_of, warn_of_unused
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
@@ -125,7 +125,7 @@ def outputs_of(run: RunSpec) -> list[Path]:
 def make_map(
     recipe: Recipe,
     run: RunSpec,
-    command: dict[str, JsonValue],
+    request: BaseModel,
     progress: Progress,
     beside: OutputFiles | None = None,
 ) -> RunRecord:
@@ -134,7 +134,7 @@ def make_map(
     Args:
         recipe: made by a task.
         run: outputs, cleaning and engine options.
-        command: the request, for the record.
+        request: of the task, for the record.
         progress: called after each strip.
         beside: for all outputs, if the task has begun to write some of them; None: it is opened here.
 
@@ -143,7 +143,8 @@ def make_map(
         SceneError: an input could not be read.
     """
     started = time.monotonic()
-    warn_of_unused(recipe, command)
+    warn_of_unused(request, parts_of(recipe))
+    command = request.model_dump(mode="json")
     grid, extras = recipe.source.grid, recipe.extras
     cleaning = replace(
         cleaning_of(run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch),
@@ -316,7 +317,7 @@ def mapped_only(totals: Sequence[ClassTotal]) -> tuple[ClassTotal, ...]:
     return tuple(sorted((item for item in totals if item.polygons), key=lambda item: -item.pixels))
 
 
-def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
+def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None = None) -> Plan:
     """Return what `make_map` would do; one tile is read and scored to estimate the time.
 
     Tiles are read while others are scored, so the slower of both counts.
@@ -324,8 +325,10 @@ def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
     Args:
         recipe: made by a task.
         run: options.
+        request: of the task.
         planes: of the score sums, which are not cut into column bands; None: those of the session.
     """
+    warn_of_unused(request, parts_of(recipe))
     job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]

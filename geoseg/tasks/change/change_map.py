@@ -72,8 +72,8 @@ def map_change(
     with ExitStack() as stack:
         recipe = _recipe(spec, model, stack, progress, dry_run=dry_run)
         if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+            return plan(recipe, spec.run, spec)
+        return make_map(recipe, spec.run, spec, progress)
 
 
 def _check_options(spec: ChangeSpec, model: ModelSpec | None) -> None:

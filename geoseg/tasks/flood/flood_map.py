@@ -66,8 +66,8 @@ def map_flood(
         else:
             recipe = _of_scene(spec, model, stack, progress, dry_run=dry_run)
         if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+            return plan(recipe, spec.run, spec)
+        return make_map(recipe, spec.run, spec, progress)
 
 
 def _of_scene(

@@ -112,7 +112,7 @@ def map_plumes(
             ),
         )
         recipe = replace(recipe, extras=plume_extras(screening, columns, facilities))
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress, beside)
+        return make_map(recipe, spec.run, spec, progress, beside)
 
 
 def _open_columns(
@@ -140,7 +140,7 @@ def _plan(spec: PlumeSpec, model: ModelSpec | None, retrieval: Retrieval, stack:
     """Plan the map with a constant background, without surveying the scene."""
     constant = Background(mean=np.zeros((1, 1)), std=np.ones((1, 1)), pixel_std=1.0)
     search = Search(background=constant, sigmas=spec.sigma, min_pixels=spec.min_pixels)
-    planned = plan(_recipe(spec, model, retrieval, search, stack), spec.run)
+    planned = plan(_recipe(spec, model, retrieval, search, stack), spec.run, spec)
     seconds = None if spec.model is None else planned.seconds
     note = (
         "the methane column is computed first, into scratch files in the output folder; this plan does not "

@@ -25,6 +25,7 @@ from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.reading import ahead
 from geoseg.engine.recipe import Extras
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
+from geoseg.engine.unused_options import warn_of_unused
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.features import Features
 from geoseg.files.doors import opening, reading
@@ -97,6 +98,7 @@ def vectorize(
     if QUANTILES in run.attributes:
         raise UsageError(f"`--attributes {QUANTILES}`: class rasters have no scores; leave it out")
     begin(run, (mask,))
+    warn_of_unused(run, ())
     started = time.monotonic()
     with ExitStack() as stack:
         with opening(mask):
