@@ -30,6 +30,7 @@ from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.features import Features
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import reading_inputs
+from geoseg.files.process_memory import resident_mib
 from geoseg.files.scratch import Spill
 from geoseg.files.store_path import folder_beside
 from geoseg.grid import Grid
@@ -43,7 +44,7 @@ from geoseg.pixels import NODATA_CLASS, Strip, nodata_class
 from geoseg.polygons import Storage
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
-from geoseg.runtimes.memory import check_peak, hold, resident_mib
+from geoseg.runtimes.memory import check_peak, hold
 from geoseg.scenes.class_map import open_class_map
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
