@@ -92,7 +92,7 @@ class ChangeSpec(Spec):
     normalise: Annotated[
         Literal["auto", "irmad", "histogram", "none"],
         Option(
-            "Radiometric normalization of AFTER to BEFORE, for the methods that need it.",
+            "Radiometric normalisation of AFTER to BEFORE, for the methods that need it.",
             read_with=(Part.IMAGES,),
         ),
     ] = "auto"
