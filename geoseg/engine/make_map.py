@@ -37,12 +37,13 @@ from geoseg.files.store_path import folder_beside
 from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
     Kind,
+    Layer,
     OutputFiles,
     StagedSink,
     check_writable,
     companions,
+    open_layers,
     open_raster,
-    open_vector,
     write_texts,
 )
 from geoseg.outputs.style_files import check_styles, style_texts
@@ -173,16 +174,7 @@ def make_map(
         taken = {**SCHEMA, **schema_of(run.attributes)}
         extras = stack.enter_context(measuring_exposure(extras, run, crs, listed, taken))
         beside = beside or stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
-        vector = open_vector(
-            run.output,
-            layer=recipe.layer,
-            classes=[item for item in extras.legend if item.value] or recipe.mapped,
-            schema={**SCHEMA, **schema_of(run.attributes), **extras.schema},
-            crs=crs,
-            beside=beside,
-            styled_by=extras.legend_column,
-            categories=extras.categories,
-        )
+        vector = open_layers(run.output, [_layer_of(recipe, extras, run, crs)], beside=beside)
         raster = None
         if run.raster or run.scores:
             opened = open_raster(
@@ -224,6 +216,18 @@ def make_map(
     if job.checkpoint is not None:
         job.checkpoint.remove()
     return record
+
+
+def _layer_of(recipe: Recipe, extras: Extras, run: RunSpec, crs: CRS | None) -> Layer:
+    """Return the polygon layer of a map."""
+    return Layer(
+        name=recipe.layer,
+        classes=tuple(item for item in extras.legend if item.value) or recipe.mapped,
+        schema={**SCHEMA, **schema_of(run.attributes), **extras.schema},
+        crs=crs,
+        styled_by=extras.legend_column,
+        categories=extras.categories,
+    )
 
 
 def styles_of(run: RunSpec, recipe: Recipe, vector: StagedSink, record: RunRecord) -> dict[Path, str]:

@@ -21,7 +21,6 @@ from geoseg.tasks.flood.network_bands import (
     earlier_bands,
     scene_bands,
     takes_series,
-    takes_two_dates,
     with_polarisation,
 )
 
@@ -63,7 +62,7 @@ def _evidence_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> Ev
     """Return the scores of a network on scenes of these units; None where bands or dates do not fit."""
     if model.evidence is None or len(model.classes) != 2 or takes_series(model):
         return None
-    if len(before) != int(takes_two_dates(model)):
+    if len(before) != int(bool(earlier_bands(model))):
         return None
     model = with_polarisation(model, scene, before)
     units: set[Units] = set()

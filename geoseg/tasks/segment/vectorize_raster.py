@@ -35,7 +35,7 @@ from geoseg.files.scratch import Spill
 from geoseg.files.store_path import folder_beside
 from geoseg.grid import Grid
 from geoseg.messages import collected, collecting, warn
-from geoseg.outputs import Kind, OutputFiles, open_vector, write_texts
+from geoseg.outputs import Kind, Layer, OutputFiles, open_layers, write_texts
 from geoseg.outputs.cog import unreferenced
 from geoseg.outputs.style_files import style_texts
 from geoseg.outputs.styles import style_facts
@@ -123,14 +123,13 @@ def vectorize(
         extras = stack.enter_context(measuring_exposure(extras, run, crs, given_classes, schema))
         outputs = outputs_of(run)
         beside = stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
-        vector = open_vector(
-            run.output,
-            layer="segments",
-            classes=[item for item in named if item.value],
+        layer = Layer(
+            name="segments",
+            classes=tuple(item for item in named if item.value),
             schema={**schema, **extras.schema},
             crs=crs,
-            beside=beside,
         )
+        vector = open_layers(run.output, [layer], beside=beside)
         writer = MapWriter(
             grid,
             named,
