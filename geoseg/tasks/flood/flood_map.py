@@ -29,7 +29,7 @@ from geoseg.tasks.flood.choice import WaterChoice, before_prefix
 from geoseg.tasks.flood.choose import choose_method
 from geoseg.tasks.flood.network_bands import BEFORE, takes_series
 from geoseg.tasks.flood.open_dates import open_dates
-from geoseg.tasks.flood.optical_units import check_reflectance, check_units
+from geoseg.tasks.flood.optical_units import check_reflectance
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
 from geoseg.tasks.flood.refusals import candidates_of, check_options, check_scenes
 from geoseg.tasks.flood.session import WaterSession
@@ -118,7 +118,6 @@ def _by_method(
 ) -> Recipe:
     """Choose a method for the scene and find its threshold in a sample, or in tiles of the whole scene."""
     candidates = candidates_of(spec, scene, before)
-    check_units((scene, *before[: candidates.before]), candidates)
     chosen = clip(scene.select(candidates.scene_bands), spec.run)
     replay(chosen.messages)
     earlier = [item.select(candidates.before_bands) for item in before[: candidates.before]]
