@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from geoseg.engine.recipe import Recipe
 from geoseg.messages import warn
 from geoseg.spec.band_names import plain_name
-from geoseg.spec.option import Part
+from geoseg.spec.option import RunPart
 from geoseg.spec.request import EACH, Place, places
 
 LOG = logging.getLogger(__name__)
@@ -23,13 +23,13 @@ BACKSCATTER = frozenset({"vv", "vh", "hh", "hv"})
 """Bands of radar."""
 
 
-def parts_of(recipe: Recipe) -> frozenset[Part]:
+def parts_of(recipe: Recipe) -> frozenset[RunPart]:
     """Return the parts of a run that read options."""
     there = {
-        Part.NETWORK: recipe.model is not None,
-        Part.RADAR: has_radar(recipe.bands),
+        RunPart.NETWORK: recipe.model is not None,
+        RunPart.RADAR: has_radar(recipe.bands),
         # Only class maps have colours of their own.
-        Part.IMAGES: recipe.extras.palette is None,
+        RunPart.IMAGES: recipe.extras.palette is None,
     }
     return frozenset(part for part in there if there[part])
 
@@ -39,7 +39,7 @@ def has_radar(bands: Sequence[str]) -> bool:
     return any(plain_name(band) in BACKSCATTER for band in bands)
 
 
-def warn_of_unused(request: BaseModel, parts: Collection[Part]) -> None:
+def warn_of_unused(request: BaseModel, parts: Collection[RunPart]) -> None:
     """Warn of options of a request that are not as by default, and that nothing reads.
 
     Args:
@@ -54,7 +54,7 @@ def warn_of_unused(request: BaseModel, parts: Collection[Part]) -> None:
         if not readers or all(value == default for value in _values(request, place)):
             continue
         if not any(
-            reader in parts if isinstance(reader, Part) else _is_given(request, known[reader])
+            reader in parts if isinstance(reader, RunPart) else _is_given(request, known[reader])
             for reader in readers
         ):
             unread.setdefault(_reason(readers), []).append(f"`--{place.name}`")
@@ -62,10 +62,10 @@ def warn_of_unused(request: BaseModel, parts: Collection[Part]) -> None:
         warn(LOG, "options-not-used", f"{', '.join(names)}: not used, because {reason}")
 
 
-def _reason(readers: Sequence[str | Part]) -> str:
+def _reason(readers: Sequence[str | RunPart]) -> str:
     """Return why an option is not read, for messages."""
     options = [f"`--{reader}`" for reader in readers if isinstance(reader, str)]
-    parts = [reader.value for reader in readers if isinstance(reader, Part)]
+    parts = [reader.value for reader in readers if isinstance(reader, RunPart)]
     return " and ".join([*parts, *([f"there is no {' or '.join(options)}"] if options else [])])
 
 

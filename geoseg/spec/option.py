@@ -17,7 +17,7 @@ PANELS = (COMMON, INPUT, METHOD, OUTPUT, CLEANING, ENGINE, REPORTING)
 """Panels of `--help`, in order."""
 
 
-class Part(Enum):
+class RunPart(Enum):
     """What a run may have that reads options; the value is the text of a message where it is missing."""
 
     NETWORK = "no network is used"
@@ -57,7 +57,7 @@ class Option:
     """Accepted synonyms that the `Literal` of the field does not list."""
     suggest: str = ""
     """Kind of names that the shell completes: a key of `SUGGESTIONS` in `geoseg.cli.completion`."""
-    read_with: tuple[str | Part, ...] = ()
+    read_with: tuple[str | RunPart, ...] = ()
     """Names of options, or parts of a run, one of which must be there for the option to be read; empty: it is
     always read. A run warns of an option that is given and that nothing reads."""
     own: bool = False

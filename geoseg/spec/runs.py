@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from geoseg.spec import text
 from geoseg.spec.base import ClassSpec, SarUnits, Spec
 from geoseg.spec.fields import BatchSize, Device, OutputPath, Overwrite, Precision, Sensor, Threads, Tile
-from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option, Part
+from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option, RunPart
 
 
 class TaskSpec(Spec):
@@ -182,7 +182,7 @@ class RunSpec(Spec):
         Option(
             "Test-time augmentation: average the scores over flips of the input.",
             panel=ENGINE,
-            read_with=(Part.NETWORK,),
+            read_with=(RunPart.NETWORK,),
         ),
     ] = False
     runtime: Annotated[
@@ -256,7 +256,7 @@ class SceneSpec(Spec):
             "Unit of stored SAR backscatter (linear means power). auto: from product name, tags and values.",
             panel=INPUT,
             choices=("linear",),
-            read_with=(Part.RADAR,),
+            read_with=(RunPart.RADAR,),
         ),
     ] = "auto"
     clouds: Annotated[

@@ -11,13 +11,13 @@ from geoseg.engine.unused_options import warn_of_unused
 from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, RunSpec, SegmentSpec
 from geoseg.spec.embed import EmbedSpec
 from geoseg.spec.facilities import FacilitiesSpec
-from geoseg.spec.option import Part
+from geoseg.spec.option import RunPart
 from geoseg.spec.request import from_options, places
 from geoseg.spec.tools import VectorizeRequest
 from tests.messages import Messages
 
 REQUESTS = (FloodSpec, ChangeSpec, PlumeSpec, SegmentSpec, EmbedSpec, FacilitiesSpec, VectorizeRequest)
-OPTICAL = (Part.IMAGES,)
+OPTICAL = (RunPart.IMAGES,)
 
 
 @pytest.mark.parametrize(
@@ -33,17 +33,17 @@ OPTICAL = (Part.IMAGES,)
         ({"mask-dilate": 3}, OPTICAL, ""),
         ({"mask-dilate": 3, "clouds": "none", "mask": "m.tif"}, OPTICAL, ""),
         ({"tta": True, "batch-size": 2}, OPTICAL, "`--batch-size`, `--tta`: not used, because no network"),
-        ({"tta": True}, (*OPTICAL, Part.NETWORK), ""),
+        ({"tta": True}, (*OPTICAL, RunPart.NETWORK), ""),
         ({"speckle": "none"}, OPTICAL, "`--speckle`: not used, because no band is of radar"),
         ({"sar-units": "db", "before": ["b.tif", "c.tif"]}, OPTICAL, "`--sar-units`"),
-        ({"speckle": "none", "polarisation": "vh"}, (*OPTICAL, Part.RADAR), ""),
+        ({"speckle": "none", "polarisation": "vh"}, (*OPTICAL, RunPart.RADAR), ""),
         ({"threshold": 0.1}, OPTICAL, ""),
         ({"threshold": 0.1, "sensor": "naip"}, (), "`--sensor`, `--threshold`: not used, because class maps"),
         ({}, (), ""),
     ],
 )
 def test_options_that_nothing_reads(
-    options: dict[str, object], parts: Sequence[Part], text: str, messages: Messages
+    options: dict[str, object], parts: Sequence[RunPart], text: str, messages: Messages
 ) -> None:
     warn_of_unused(from_options(FloodSpec, {"scene": "a.tif", "output": "a.gpkg", **options}), parts)
     assert messages.codes == (["options-not-used"] if text else [])

@@ -36,7 +36,7 @@ from geoseg.runtimes.memory import check_peak, hold
 from geoseg.runtimes.network_session import OpenedSession
 from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
-from geoseg.spec.option import Part
+from geoseg.spec.option import RunPart
 from geoseg.tasks.methane.facility_peaks import (
     FOOTPRINTS,
     Peaks,
@@ -86,7 +86,7 @@ def map_facilities(
         )
         stack.callback(opened.session.close)
         radar = has_radar([band for item in inputs for band in item.bands])
-        warn_of_unused(spec, {Part.NETWORK, Part.IMAGES} | ({Part.RADAR} if radar else set()))
+        warn_of_unused(spec, {RunPart.NETWORK, RunPart.IMAGES} | ({RunPart.RADAR} if radar else set()))
         if dry_run:
             return plan_windows(model, opened.session, inputs, run.max_memory)
         return _make(_FacilityRun(spec=spec, model=model, inputs=inputs, opened=opened), progress)

@@ -39,19 +39,14 @@ class EncodedScene:
     """Its session returns features at `bundle.model.stride`; `geoseg.engine.feature_rows` runs it."""
 
 
-def bands_read(encoder: EncoderSpec, scene: Scene) -> tuple[str, ...]:
+def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> tuple[str, ...]:
     """Return the bands of a scene that an encoder reads, in its order: of the modality that has most.
 
     A note names bands of that modality that the scene lacks.
 
     Raises:
-        BandError: the encoder can read none of its bands.
+        BandError: the encoder can read none of the bands.
     """
-    return bands_in_common(encoder, scene.name, scene.band_names)
-
-
-def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> tuple[str, ...]:
-    """Return the bands that an encoder reads of those of a scene; see `bands_read`."""
     best: tuple[str, ...] = ()
     lacking: list[str] = []
     for modality in encoder.modalities:
