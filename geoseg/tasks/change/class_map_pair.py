@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from geoseg.atmosphere.cloud_warnings import masked_text
 from geoseg.engine.image_pair import AFTER
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import SceneError
 from geoseg.messages import note, replay, warn
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Pixels
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.class_map import CLASS
 from geoseg.scenes.class_positions import ClassPositions, count_codes
 from geoseg.scenes.stack import Stack, StackLayer

@@ -12,7 +12,6 @@ from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
 from geoseg.engine.make_map import begin, make_map, plan
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.files.inputs import reading_inputs
@@ -20,6 +19,7 @@ from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.further_layers import model_layers, warn_not_used
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample

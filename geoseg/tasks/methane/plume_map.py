@@ -12,7 +12,6 @@ import numpy as np
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.engine.make_map import begin, make_map, outputs_of, plan
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import ModelError, SceneError, UsageError
@@ -26,6 +25,7 @@ from geoseg.outputs import OutputFiles
 from geoseg.outputs.measure import MeasureSink
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.wind_fields import WindFile
 from geoseg.spec import ModelSpec, PlumeSpec, SatelliteSpec

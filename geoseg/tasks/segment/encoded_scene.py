@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from geoseg.atmosphere.cloud_warnings import report_masked
-from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError
 from geoseg.messages import note, replay
 from geoseg.models.networks.encoders.band_groups import readable
 from geoseg.scenes import Scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.spec import EncoderSpec, RunSpec
 from geoseg.spec.band_names import few_names
