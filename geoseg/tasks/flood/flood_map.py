@@ -20,7 +20,6 @@ from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
 from geoseg.scenes.area_of_interest import clip
-from geoseg.scenes.further_layers import model_layers, warn_not_used
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec, ModelSpec
@@ -84,10 +83,14 @@ def _of_scene(
         model = convincing_model(spec, scene, before)
     layers = open_references(spec, clip(scene, spec.run).grid, stack)
     if model is None:
-        warn_not_used(spec.layer, "methods read bands only; name a network with `--model`")
+        if spec.layer:
+            from geoseg.scenes.further_layers import warn_not_used  # noqa: PLC0415 - not without --layer
+
+            warn_not_used(spec.layer, "methods read bands only; name a network with `--model`")
         scene, *before = (for_method(item) for item in (scene, *before))
         return _by_method(spec, scene, before, layers, dry_run=dry_run)
 
+    from geoseg.scenes.further_layers import model_layers  # noqa: PLC0415 - networks only
     from geoseg.tasks.flood.flood_network import by_network  # noqa: PLC0415 - networks only
 
     network = model
@@ -102,6 +105,7 @@ def _by_series(
     spec: FloodSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool
 ) -> Recipe:
     """Open the scene of each date of a network and return the recipe of its map."""
+    from geoseg.scenes.further_layers import model_layers  # noqa: PLC0415 - networks only
     from geoseg.tasks.flood.flood_network import by_series  # noqa: PLC0415 - networks only
     from geoseg.tasks.scene_dates import open_for_network, prefixes_of  # noqa: PLC0415 - series only
 
