@@ -41,7 +41,12 @@ __all__ = [
 def formats() -> Mapping[str, type[StagedSink]]:
     """Return the vector format of each suffix: all sinks that the modules of this folder define."""
     for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
+        try:
+            import_module(f"{__name__}.{module.name}")
+        except ModuleNotFoundError as error:
+            # No format, but charts, which need an optional package.
+            if (error.name or __name__).startswith("geoseg"):
+                raise
     sinks = sorted(StagedSink.__subclasses__(), key=lambda sink: sink.__module__)
     return {suffix: sink for sink in sinks for suffix in sink.suffixes}
 
