@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from .options import Reporting
 
-LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
-"""From which `--resume` continues (`geoseg.learn.train.trainer`, which imports torch)."""
-
 
 def train() -> Command[TrainRequest]:
     """Train a network on labelled rasters or sites; geoseg export writes it as a bundle.
@@ -33,7 +30,7 @@ def train() -> Command[TrainRequest]:
 
 
 def _run(request: TrainRequest, reporting: Reporting) -> None:
-    from geoseg.learn.train import missing_extra
+    from geoseg.learn.train import LAST_CHECKPOINT, missing_extra
     from geoseg.learn.train.config import read_any_config
 
     spec = read_any_config(request.config, request.data, request.settings)

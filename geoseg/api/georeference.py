@@ -58,8 +58,8 @@ def check_same_pixels(values: Mapping[str, object]) -> None:
         if shape[-2:] != known[-2:]:
             raise UsageError(
                 f"`{name}` is an array of {shape[-2]} x {shape[-1]} pixels, and `{first}` of {known[-2]} x "
-                f"{known[-1]}: arrays of numpy have one `transform`, so they must have the same pixels; give "
-                "the other one as an xarray array or a rasterio dataset, which have their own georeference"
+                f"{known[-1]}: NumPy arrays share one `transform`, so they must have the same size; pass the "
+                "other one as an xarray array or a rasterio dataset, which have their own georeference"
             )
 
 

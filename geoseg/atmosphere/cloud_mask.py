@@ -26,6 +26,7 @@ from geoseg.polygons.limits import LEAST_MIB
 from geoseg.run_record import Progress
 from geoseg.runtimes.memory import check_peak, hold
 from geoseg.scenes import Scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.dark_object_scene import level_of
 from geoseg.scenes.mirrored import Mirrored
 from geoseg.scenes.quality_layers import Quality, RasterLayer
@@ -144,7 +145,7 @@ def make_cloud_mask(
     if not wanted or (level_of(scene) is None and not asked):
         return None
     from geoseg.atmosphere.cloud_network import cloud_network_for  # noqa: PLC0415 - only with a mask
-    from geoseg.engine.network_on_scene import clip, describe_model  # noqa: PLC0415 - only with a mask
+    from geoseg.engine.network_on_scene import describe_model  # noqa: PLC0415 - only with a mask
 
     try:
         package, model = cloud_network_for(scene)

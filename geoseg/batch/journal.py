@@ -211,7 +211,7 @@ def _parsed(line: bytes, where: str) -> dict[str, Any]:
         value = json.loads(line)
     except ValueError as error:
         raise SceneReadError(
-            f"{where}: is not a line of a journal ({error}); remove the line, or write to another folder"
+            f"{where}: is not a valid line of a journal ({error}); remove it, or write to another folder"
         ) from error
     if not isinstance(value, dict):
         raise SceneReadError(f"{where}: is not a line of a journal; write to another folder")

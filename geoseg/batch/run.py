@@ -276,8 +276,8 @@ def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> No
         warn(
             LOG,
             "old-maps",
-            f"{len(old)} maps are of an earlier run with other inputs or options, because their scenes have "
-            f"no map now: {listed}; delete them if they are not needed",
+            f"{len(old)} maps are from an earlier run with other inputs or options; this run made no map of "
+            f"their scenes: {listed}. Delete them if they are not needed",
         )
 
 

@@ -1,4 +1,4 @@
-"""The stamp of a map: a hash of its inputs, options, model and version; finished maps have the same."""
+"""The stamp of a map: a hash of its inputs, options, model and version. Equal stamp: it is up to date."""
 
 from __future__ import annotations
 

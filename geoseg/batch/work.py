@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -23,6 +22,7 @@ from geoseg.engine.checkpoint import PartDone, scoring_part
 from geoseg.errors import MemoryLimitError, NothingObservedError
 from geoseg.files.disk import writing
 from geoseg.files.inputs import observing_inputs
+from geoseg.files.process_memory import peak_mib
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.runtimes.kept import keeping_networks
 from geoseg.spec.batch import OptionValue
@@ -112,13 +112,3 @@ def _described(job: Job, record: RunRecord, folder: Path) -> dict[str, Any]:
         "footprint": layer.footprint,
         "warnings": record.warnings,
     }
-
-
-def peak_mib() -> int:
-    """Return the greatest resident size of this process so far, MiB; 0 where it is not known."""
-    try:
-        import resource  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return 0
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit

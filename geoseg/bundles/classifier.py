@@ -1,4 +1,4 @@
-"""Descriptions of scene classifiers (`geoseg.bundles.mlm`): read, and the properties that are theirs alone.
+"""Read the descriptions of scene classifiers (`geoseg.bundles.mlm`), with the properties that only they have.
 
 Keys of MLM state the inputs, their bands and value_scaling; `geoseg:inputs` states units and pixel size,
 `geoseg:footprint` the side of a footprint.

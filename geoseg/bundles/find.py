@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from geoseg.bundles.description import model_asset, read_item, to_spec
-from geoseg.bundles.description_text import from_spec
 from geoseg.bundles.external_data import external_names, sha256_of
 from geoseg.bundles.foreign_weights import check_format
 from geoseg.bundles.installed import all_bundles, check_name, user_folder, warn_of_namesake
@@ -238,6 +237,8 @@ def _describe(
     spec: ModelSpec, header: OnnxHeader, architecture: str, size: int, data_sizes: Mapping[str, int]
 ) -> str:
     """Return the text of `model.json` for weights of `size` bytes in the same folder, and external data."""
+    from geoseg.bundles.description_text import from_spec  # noqa: PLC0415 - only to write a bundle
+
     href = f"./{spec.weights.name}"
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
     shape = shape or header.outputs[0].shape or ()

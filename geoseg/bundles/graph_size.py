@@ -1,8 +1,8 @@
-"""How much work an ONNX file asks of a runtime, read without one: nested functions, iterations of loops.
+"""Estimate the work of an ONNX file without a runtime: nested functions, iterations of loops.
 
-A runtime writes the functions of a file out in place of their calls, so that thirty functions which each call
-the one before twice are a billion operators; and it runs a loop as often as the file says. Both are a few
-bytes of a file. The field numbers are those of onnx.proto of ONNX 1.17.
+A runtime inlines the functions of a file, so that thirty functions, each of which calls the one before twice,
+become a billion operators; and it runs a loop as often as the file says. Both take a few bytes of a file. The
+field numbers are those of onnx.proto of ONNX 1.17.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 from pyproj import CRS
 
 import geoseg
@@ -29,7 +29,7 @@ from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
-from geoseg.engine.unused_options import warn_of_unused
+from geoseg.engine.unused_options import parts_of, warn_of_unused
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
@@ -37,12 +37,13 @@ from geoseg.files.store_path import folder_beside
 from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
     Kind,
+    Layer,
     OutputFiles,
     StagedSink,
     check_writable,
     companions,
+    open_layers,
     open_raster,
-    open_vector,
     write_texts,
 )
 from geoseg.outputs.style_files import check_styles, style_texts
@@ -125,7 +126,7 @@ def outputs_of(run: RunSpec) -> list[Path]:
 def make_map(
     recipe: Recipe,
     run: RunSpec,
-    command: dict[str, JsonValue],
+    request: BaseModel,
     progress: Progress,
     beside: OutputFiles | None = None,
 ) -> RunRecord:
@@ -134,7 +135,7 @@ def make_map(
     Args:
         recipe: made by a task.
         run: outputs, cleaning and engine options.
-        command: the request, for the record.
+        request: of the task, for the record.
         progress: called after each strip.
         beside: for all outputs, if the task has begun to write some of them; None: it is opened here.
 
@@ -143,7 +144,8 @@ def make_map(
         SceneError: an input could not be read.
     """
     started = time.monotonic()
-    warn_of_unused(recipe, command)
+    warn_of_unused(request, parts_of(recipe))
+    command = request.model_dump(mode="json")
     grid, extras = recipe.source.grid, recipe.extras
     cleaning = replace(
         cleaning_of(run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch),
@@ -172,16 +174,7 @@ def make_map(
         taken = {**SCHEMA, **schema_of(run.attributes)}
         extras = stack.enter_context(measuring_exposure(extras, run, crs, listed, taken))
         beside = beside or stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
-        vector = open_vector(
-            run.output,
-            layer=recipe.layer,
-            classes=[item for item in extras.legend if item.value] or recipe.mapped,
-            schema={**SCHEMA, **schema_of(run.attributes), **extras.schema},
-            crs=crs,
-            beside=beside,
-            styled_by=extras.legend_column,
-            categories=extras.categories,
-        )
+        vector = open_layers(run.output, [_layer_of(recipe, extras, run, crs)], beside=beside)
         raster = None
         if run.raster or run.scores:
             opened = open_raster(
@@ -223,6 +216,18 @@ def make_map(
     if job.checkpoint is not None:
         job.checkpoint.remove()
     return record
+
+
+def _layer_of(recipe: Recipe, extras: Extras, run: RunSpec, crs: CRS | None) -> Layer:
+    """Return the polygon layer of a map."""
+    return Layer(
+        name=recipe.layer,
+        classes=tuple(item for item in extras.legend if item.value) or recipe.mapped,
+        schema={**SCHEMA, **schema_of(run.attributes), **extras.schema},
+        crs=crs,
+        styled_by=extras.legend_column,
+        categories=extras.categories,
+    )
 
 
 def styles_of(run: RunSpec, recipe: Recipe, vector: StagedSink, record: RunRecord) -> dict[Path, str]:
@@ -316,7 +321,7 @@ def mapped_only(totals: Sequence[ClassTotal]) -> tuple[ClassTotal, ...]:
     return tuple(sorted((item for item in totals if item.polygons), key=lambda item: -item.pixels))
 
 
-def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
+def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None = None) -> Plan:
     """Return what `make_map` would do; one tile is read and scored to estimate the time.
 
     Tiles are read while others are scored, so the slower of both counts.
@@ -324,8 +329,10 @@ def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
     Args:
         recipe: made by a task.
         run: options.
+        request: of the task.
         planes: of the score sums, which are not cut into column bands; None: those of the session.
     """
+    warn_of_unused(request, parts_of(recipe))
     job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]

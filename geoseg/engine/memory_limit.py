@@ -7,9 +7,10 @@ from collections.abc import Callable
 from geoseg.engine.plan import DRAWING_MIB, LATER_MIB, buffers_bytes, polygon_limits, widest_band
 from geoseg.engine.reading import cache_size
 from geoseg.engine.scoring import Job
+from geoseg.files.process_memory import resident_mib
 from geoseg.pixels import Strip
 from geoseg.polygons.limits import LEAST_MIB, Limits
-from geoseg.runtimes.memory import check_peak, hold, resident_mib
+from geoseg.runtimes.memory import check_peak, hold
 from geoseg.spec import RunSpec
 
 

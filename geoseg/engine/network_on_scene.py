@@ -31,13 +31,6 @@ CHECK_TILES, CHECK_PIXELS = 4, 2**19
 """Most tiles of the scene on which a lower precision is compared with fp32, and most pixels of several."""
 
 
-def clip(scene: Scene, run: RunSpec) -> Scene:
-    """Crop a scene to `--bbox` and `--aoi`."""
-    if run.bbox is None and run.aoi is None:
-        return scene
-    return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
-
-
 def network_recipe(
     model: ModelSpec,
     scene: Scene,

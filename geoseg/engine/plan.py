@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from geoseg.errors import SceneError
+from geoseg.files.process_memory import resident_mib
 from geoseg.grid import Grid
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import Result
-from geoseg.runtimes.memory import resident_mib
 from geoseg.tile_grid import TileGrid
 
 WIDEST = 16_384

@@ -1,79 +1,86 @@
-"""Warn of options that were given and that nothing reads in a run."""
+"""Warn of options that were given and that nothing reads in a run.
+
+What reads an option is stated on its field (`Option.read_with`).
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from pydantic import JsonValue
+from pydantic import BaseModel
 
 from geoseg.engine.recipe import Recipe
 from geoseg.messages import warn
-from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.band_names import plain_name
+from geoseg.spec.option import RunPart
+from geoseg.spec.request import EACH, Place, places
 
 LOG = logging.getLogger(__name__)
 
-RADAR = frozenset({"vv", "vh", "hh", "hv"})
-
-Options = Mapping[str, JsonValue]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reader:
-    """What reads some options."""
-
-    title: str
-    """What is missing where they are not read, for messages."""
-    options: tuple[str, ...]
-    """Field names."""
-    there: Callable[[Recipe, Options], bool]
-    """Whether the run has it."""
+BACKSCATTER = frozenset({"vv", "vh", "hh", "hv"})
+"""Bands of radar."""
 
 
-READERS = (
-    Reader(title="there is no `--hand`", options=("max_hand",), there=lambda _, own: bool(own.get("hand"))),
-    Reader(
-        title="there is no `--slope`", options=("max_slope",), there=lambda _, own: bool(own.get("slope"))
-    ),
-    Reader(title="there is no `--bbox`", options=("bbox_crs",), there=lambda _, own: bool(own.get("bbox"))),
-    Reader(
-        title="nothing is masked",
-        options=("mask_dilate",),
-        there=lambda _, own: bool(own.get("mask")) or own.get("clouds") != "none",
-    ),
-    Reader(
-        title="the map is by a method, not by a network",
-        options=("tta", "batch_size"),
-        there=lambda recipe, _: recipe.model is not None,
-    ),
-    Reader(
-        title="the map is not of radar",
-        options=("speckle", "polarisation", "sar_units"),
-        there=lambda recipe, _: any(plain_name(band) in RADAR for band in recipe.bands),
-    ),
-)
-
-DEFAULTS: Mapping[str, object] = {
-    name: field.default
-    for kind in (RunSpec, SceneSpec, FloodSpec)
-    for name, field in kind.model_fields.items()
-}
+def parts_of(recipe: Recipe) -> frozenset[RunPart]:
+    """Return the parts of a run that read options."""
+    there = {
+        RunPart.NETWORK: recipe.model is not None,
+        RunPart.RADAR: has_radar(recipe.bands),
+        # Only class maps have colours of their own.
+        RunPart.IMAGES: recipe.extras.palette is None,
+    }
+    return frozenset(part for part in there if there[part])
 
 
-def warn_of_unused(recipe: Recipe, command: Options) -> None:
+def has_radar(bands: Sequence[str]) -> bool:
+    """Return whether bands, of any date, are those of radar."""
+    return any(plain_name(band) in BACKSCATTER for band in bands)
+
+
+def warn_of_unused(request: BaseModel, parts: Collection[RunPart]) -> None:
     """Warn of options of a request that are not as by default, and that nothing reads.
 
     Args:
-        recipe: of the map.
-        command: the request as in the run record.
+        request: of a map, with its nested requests.
+        parts: what the run has; see `parts_of`.
     """
-    own: dict[str, JsonValue] = {}
-    for table in (command, *(command.get(name) for name in ("run", "scene", "before"))):
-        own |= table if isinstance(table, Mapping) else {}
-    for reader in READERS:
-        given = [name for name in reader.options if name in own and own[name] != DEFAULTS[name]]
-        if given and not reader.there(recipe, own):
-            listed = ", ".join(f"`--{name.replace('_', '-')}`" for name in given)
-            warn(LOG, "options-not-used", f"{listed}: not used, because {reader.title}")
+    known = places(type(request))
+    unread: dict[str, list[str]] = {}
+    for place in known.values():
+        default = place.field.get_default(call_default_factory=True)
+        readers = place.option.read_with
+        if not readers or all(value == default for value in _values(request, place)):
+            continue
+        if not any(
+            reader in parts if isinstance(reader, RunPart) else _is_given(request, known[reader])
+            for reader in readers
+        ):
+            unread.setdefault(_reason(readers), []).append(f"`--{place.name}`")
+    for reason, names in unread.items():
+        warn(LOG, "options-not-used", f"{', '.join(names)}: not used, because {reason}")
+
+
+def _reason(readers: Sequence[str | RunPart]) -> str:
+    """Return why an option is not read, for messages."""
+    options = [f"`--{reader}`" for reader in readers if isinstance(reader, str)]
+    parts = [reader.value for reader in readers if isinstance(reader, RunPart)]
+    return " and ".join([*parts, *([f"there is no {' or '.join(options)}"] if options else [])])
+
+
+def _is_given(request: BaseModel, place: Place) -> bool:
+    """Return whether an option has a value that reads others."""
+    return any(value and value != "none" for value in _values(request, place))
+
+
+def _values(request: BaseModel, place: Place) -> Iterator[Any]:
+    """Yield the values of an option, one for each scene that shares it."""
+    for path in place.paths:
+        found: list[Any] = [request]
+        for step in path:
+            if step != EACH:
+                found = [getattr(item, step) for item in found]
+            else:
+                found = [item for items in found for item in items]
+        yield from found

@@ -1,7 +1,7 @@
 """The network: which names need it, and whether it may be used.
 
 The network is used for inputs whose address the user named, and for what such an input names. A file on this
-machine makes no run use it. Offline, everything that needs the network is refused.
+machine never makes a run use it. Offline, everything that needs the network is refused.
 """
 
 from __future__ import annotations

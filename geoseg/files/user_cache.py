@@ -1,4 +1,4 @@
-"""The user's folder for what may be made again."""
+"""The cache folder of the user, for files that can be made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters of points, and the density of a class for naive Bayes. Nothing is random.
+"""Clusters of points, and the density of a class for naive Bayes. Results are deterministic.
 
 Points are (N, D) float64 and finite.
 """

@@ -21,16 +21,6 @@ MOST, USUAL = 0.12, 0.08
 estimate is larger, as for deserts without a dark object."""
 
 
-def dark_object(values: NDArray[np.floating]) -> float:
-    """Return the reflectance of the dark object of a band above its surface reflectance; 0 without pixels.
-
-    Args:
-        values: top-of-atmosphere reflectance 0..1, any shape, NaN where not observed.
-    """
-    observed = values[np.isfinite(values)]
-    return max(0.0, float(np.percentile(observed, DARKEST)) - LEFT) if observed.size else 0.0
-
-
 class DarkestValues:
     """The dark object of a band that is read in parts; holds one percent of the values."""
 
@@ -42,7 +32,7 @@ class DarkestValues:
         self._count = 0
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Add values as those of `dark_object`."""
+        """Add top-of-atmosphere reflectance 0..1, any shape, NaN where not observed."""
         observed = np.isfinite(values)
         self._count += int(np.count_nonzero(observed))
         observed &= values < self._limit
@@ -53,7 +43,10 @@ class DarkestValues:
 
     @property
     def reflectance(self) -> float:
-        """Return the `dark_object` of all values, by the arithmetic of `numpy.percentile`."""
+        """Return the dark object above its surface reflectance, by the arithmetic of `numpy.percentile`.
+
+        0 without values.
+        """
         if not self._count:
             return 0.0
         lowest = np.sort(self._lowest)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 LEE_RADIUS = 3
-"""Radius of `lee` and `refined_lee`: 7 x 7 pixels."""
+"""Radius of `refined_lee`: 7 x 7 pixels."""
 BOXCAR_RADIUS = 2
 """Default radius of `boxcar`: 5 x 5 pixels."""
 SUM_ROWS = 64
@@ -110,25 +110,6 @@ def _observed_in_window(size: int, radius: int) -> NDArray[np.float32]:
     return (np.minimum(at + radius, size - 1) - np.maximum(at - radius, 0) + 1).astype(np.float32)
 
 
-def lee(power: Image, looks: float = GRD_LOOKS, radius: int = LEE_RADIUS) -> Image:
-    """Filter speckle by local statistics (Lee 1980, doi:10.1109/TPAMI.1980.4766994).
-
-    mean + b (x - mean) with b = var(signal) / var(x): the mean where the window is homogeneous, with less
-    smoothing where the variance exceeds that of speckle with the given number of looks.
-
-    Args:
-        power: (H, W) linear power, NaN where not observed.
-        looks: equivalent number of looks.
-        radius: radius of the window in pixels; results closer than this to the edge are not exact.
-    """
-    image = np.asarray(power, np.float32)
-    known = np.isfinite(image)
-    values = np.where(known, image, np.float32(0))
-    total, squares = _window_sum(values, radius), _window_sum(values * values, radius)
-    count = _window_sum(known.astype(np.float32), radius)
-    return _minimum_mean_square(image, total, squares, count, looks)
-
-
 def focal_mean(image: Image, radius: tuple[float, float]) -> Image:
     """Return the mean over a disc.
 
@@ -172,22 +153,3 @@ def _disc_sum(padded: Image, widths: list[int], reach: tuple[int, int], shape: t
         for step in (0,) if dy == 0 else (-dy, dy):
             out += row[reach[0] + step : reach[0] + step + height]
     return out
-
-
-def _minimum_mean_square(x: Image, total: Image, squares: Image, count: Image, looks: float) -> Image:
-    """Return the estimate of Lee from the sums of a window; NaN where `x` is NaN."""
-    noise = np.float32(1 / looks)
-    count = np.maximum(count, np.float32(1))
-    mean = total / count
-    variance = squares / count
-    square = mean * mean
-    variance -= square
-    np.maximum(variance, 0, out=variance)
-    square *= noise
-    signal = variance - square
-    np.maximum(signal, 0, out=signal)
-    signal /= 1 + noise
-    signal /= np.maximum(variance, np.float32(1e-30))
-    signal *= x - mean
-    signal += mean
-    return signal

@@ -12,8 +12,6 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from pyproj import CRS
-
 from geoseg.errors import UsageError
 from geoseg.files.output_files import OutputFiles, check_writable, write_report, write_texts
 from geoseg.grid import Grid
@@ -34,7 +32,6 @@ __all__ = [
     "formats",
     "open_layers",
     "open_raster",
-    "open_vector",
     "write_report",
     "write_texts",
 ]
@@ -44,57 +41,24 @@ __all__ = [
 def formats() -> Mapping[str, type[StagedSink]]:
     """Return the vector format of each suffix: all sinks that the modules of this folder define."""
     for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
+        try:
+            import_module(f"{__name__}.{module.name}")
+        except ModuleNotFoundError as error:
+            # No format, but charts, which need an optional package.
+            if (error.name or __name__).startswith("geoseg"):
+                raise
     sinks = sorted(StagedSink.__subclasses__(), key=lambda sink: sink.__module__)
     return {suffix: sink for sink in sinks for suffix in sink.suffixes}
 
 
-def open_vector(
-    path: Path,
-    *,
-    layer: str,
-    classes: Sequence[ClassSpec],
-    schema: Mapping[str, Kind],
-    crs: CRS | None,
-    beside: OutputFiles,
-    styled_by: str = "class",
-    categories: Mapping[str, tuple[ClassSpec, ...]] | None = None,
-) -> StagedSink:
-    """Open a vector output of one polygon layer in the format that its suffix names.
-
-    Args:
-        path: `.gpkg`, `.fgb`, `.parquet`, `.geojson` or `.json`; all but the first write `companions` too.
-        layer: name of the polygon layer.
-        classes: of the map, for the style.
-        schema: columns of every batch, in order.
-        crs: of the geometries; None: pixel coordinates.
-        beside: open; has `path` and its `companions` among its targets.
-        styled_by: column that holds the values of `classes`.
-        categories: classes of further columns that hold class values.
-
-    Raises:
-        UsageError: no format has this suffix.
-        RuntimeMissingError: the format needs a package that is not installed.
-    """
-    only = Layer(
-        name=layer,
-        schema=dict(schema),
-        classes=tuple(classes),
-        crs=crs,
-        styled_by=styled_by,
-        categories=dict(categories or {}),
-    )
-    return open_layers(path, [only], beside=beside)
-
-
 def open_layers(path: Path, layers: Sequence[Layer], *, beside: OutputFiles) -> StagedSink:
-    """Open a vector output of several layers.
+    """Open a vector output of one or more layers in the format that its suffix names.
 
     Args:
-        path: as in `open_vector`. Formats with one layer a file write the first layer to `path` and the other
-            layers to `companions`.
+        path: `.gpkg`, `.fgb`, `.parquet`, `.geojson` or `.json`. Formats with one layer a file write the
+            first layer to `path` and the other layers to `companions`.
         layers: at least one; the first is the main layer.
-        beside: as in `open_vector`.
+        beside: open; has `path` and its `companions` among its targets.
 
     Raises:
         UsageError: no format has this suffix.

@@ -11,11 +11,11 @@ import pyogrio
 from pyproj import CRS, Transformer
 
 from geoseg.outputs.gpkg_tables import (
+    TABLES,
     add_metadata,
     add_rows,
     add_style,
     add_totals,
-    create_tables,
     describe_columns,
 )
 from geoseg.outputs.layer import SCENE_LAYER, Layer
@@ -49,7 +49,7 @@ class GeoPackageSink(StagedSink):
         """Add descriptions, styles, tables and the record to the staged file and rename it to the target."""
         bounds = {layer.name: _bounds(staged, layer) for layer in (*self.layers, self.scene)}
         with closing(sqlite3.connect(staged)) as file, file:
-            create_tables(file)
+            file.executescript(TABLES)
             # First: earlier readers take the first row.
             add_metadata(file, RECORD_URI, "application/json", record.model_dump_json())
             for layer in (*self.layers, self.scene):

@@ -6,13 +6,12 @@ The standard is OGC 12-128r17 (GeoPackage 1.3); its metadata extension is F.8, i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from geoseg.outputs.columns import CLASS_TOTALS, ColumnText, categories_of, text_of
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.styles import listed_classes
 from geoseg.run_record import RunRecord, TableRows
-from geoseg.spec import ClassSpec
 
 CLASS_TOTALS_TABLE = "class_totals"
 
@@ -94,9 +93,8 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
 """
 
 
-def create_tables(file: sqlite3.Connection) -> None:
-    """Create the tables for metadata, descriptions of columns and styles."""
-    file.executescript(_METADATA + _SCHEMA + STYLES)
+TABLES = _METADATA + _SCHEMA + STYLES
+"""Tables for metadata, descriptions of columns and styles."""
 
 
 def add_metadata(
@@ -142,7 +140,11 @@ def describe_columns(file: sqlite3.Connection, layer: Layer, present: frozenset[
         constraint = None
         if name in lists:
             constraint = f"{layer.name}_{name}"
-            _enumerate(file, constraint, lists[name])
+            file.executemany(
+                "INSERT INTO gpkg_data_column_constraints"
+                " (constraint_name, constraint_type, value, description) VALUES (?, 'enum', ?, ?)",
+                [(constraint, str(spec.value), spec.label) for spec in lists[name]],
+            )
         _describe(file, layer.name, name, text_of(name), constraint)
 
 
@@ -164,15 +166,6 @@ def _describe(
         "INSERT INTO gpkg_data_columns (table_name, column_name, name, title, description, constraint_name)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         (table, column, text.alias, text.title, meaning, constraint),
-    )
-
-
-def _enumerate(file: sqlite3.Connection, constraint: str, classes: Sequence[ClassSpec]) -> None:
-    """Add a list of values."""
-    file.executemany(
-        "INSERT INTO gpkg_data_column_constraints (constraint_name, constraint_type, value, description)"
-        " VALUES (?, 'enum', ?, ?)",
-        [(constraint, str(spec.value), spec.label) for spec in classes],
     )
 
 
@@ -198,8 +191,7 @@ def add_totals(file: sqlite3.Connection, record: RunRecord) -> None:
             for item, area in zip(record.classes, areas, strict=True)
         ],
     )
-    _register(file, CLASS_TOTALS_TABLE, "Polygons, pixels and area of each class")
-    _describe_table(file, CLASS_TOTALS_TABLE, CLASS_TOTALS)
+    _list_table(file, CLASS_TOTALS_TABLE, CLASS_TOTALS, "Polygons, pixels and area of each class")
 
 
 def add_rows(file: sqlite3.Connection, name: str, rows: TableRows) -> None:
@@ -215,18 +207,17 @@ def add_rows(file: sqlite3.Connection, name: str, rows: TableRows) -> None:
         f'INSERT INTO "{name}" ({names}) VALUES ({marks})',  # noqa: S608 - names that geoseg itself gives
         [[row[column] for column in columns] for row in rows],
     )
-    _register(file, name, "")
-    _describe_table(file, name, {column: text_of(column) for column in columns})
+    _list_table(file, name, {column: text_of(column) for column in columns})
 
 
-def _register(file: sqlite3.Connection, name: str, description: str) -> None:
+def _list_table(
+    file: sqlite3.Connection, name: str, columns: Mapping[str, ColumnText], description: str = ""
+) -> None:
+    """Add a table without geometry to the contents of the file, and describe its columns."""
     file.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, description)"
         " VALUES (?, 'attributes', ?, ?)",
         (name, name, description),
     )
-
-
-def _describe_table(file: sqlite3.Connection, table: str, columns: Mapping[str, ColumnText]) -> None:
-    for name, text in columns.items():
-        _describe(file, table, name, text, None)
+    for column, text in columns.items():
+        _describe(file, name, column, text, None)

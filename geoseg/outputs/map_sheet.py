@@ -1,4 +1,4 @@
-"""What the report of a map has beside tables: a picture, polygons to pan and zoom, totals as bars."""
+"""The parts of a map's report other than tables: a picture, polygons to pan and zoom, totals as bars."""
 
 from __future__ import annotations
 

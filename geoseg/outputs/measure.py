@@ -78,9 +78,7 @@ class MeasureSink:
             OutputError: the shape differs from the window, or the values cannot be written.
         """
         if values.shape != (len(self._names), window.height, window.width):
-            raise OutputError(
-                f"{self.path}: the shape {values.shape} of the values differs from their window"
-            )
+            raise OutputError(f"{self.path}: values of the shape {values.shape} do not fit their window")
         with writing(self.path):
             at = RasterWindow(window.col, window.row, window.width, window.height)
             self._work.write(values.astype(np.float32, copy=False), window=at)

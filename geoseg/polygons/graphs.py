@@ -1,4 +1,4 @@
-"""Groups and rings of small graphs in numpy, of large ones by scipy: the same results.
+"""Connected components and rings of graphs: of small ones by numpy, of large ones by scipy, equal in results.
 
 `scipy.sparse.csgraph` takes longer to import than a small raster to map; on large graphs it is faster.
 """

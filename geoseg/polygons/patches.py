@@ -17,8 +17,6 @@ from geoseg.polygons.clean import Cleaning, in_255ths
 from geoseg.polygons.edits import Edits
 from geoseg.polygons.regions import Regions, RegionTable, Runs, join_regions
 
-Ints = NDArray[np.int64]
-
 _NONE = np.empty(0, np.int64)
 
 

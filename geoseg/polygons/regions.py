@@ -32,8 +32,6 @@ class Runs:
 
     starts: Ints
     """Position (row - strip.row) * width + first column; the row above has row -1."""
-    stops: Ints
-    """Position after the last pixel."""
     regions: Ints
     """Region of each run, valid until the next strip."""
     renamed_from: Ints
@@ -149,7 +147,6 @@ class RegionTable:
         regions_of_nodes = group_ids[group_of]
         runs = Runs(
             starts=all_starts,
-            stops=all_stops,
             regions=regions_of_nodes[node_of],
             renamed_from=self._open.ids,
             renamed_to=regions_of_nodes[:opened],

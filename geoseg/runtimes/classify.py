@@ -1,4 +1,4 @@
-"""Choice of the runtime and the device of a scene classifier, which scores the ground of whole tiles."""
+"""Choose the runtime and the device of a scene classifier, which scores whole footprints."""
 
 from __future__ import annotations
 

@@ -1,15 +1,12 @@
-"""Memory of this process: how much it has, and the promise of `--max-memory`."""
+"""The promise of `--max-memory`: checks before and during work."""
 
 from __future__ import annotations
 
-import ctypes
-import re
 import sys
-from contextlib import suppress
 from contextvars import ContextVar
-from pathlib import Path
 
 from geoseg.errors import MemoryLimitError
+from geoseg.files.process_memory import peak_mib, resident_mib
 
 SLACK = 1.1
 """A run may take so many times `--max-memory`: sizes of arrays are known, those of libraries vary."""
@@ -27,23 +24,6 @@ _HELD: dict[str, int] = {}
 def begin_run() -> None:
     """Take the peak so far as that of others: of earlier runs, or of a notebook."""
     _EARLIER.set(peak_mib())
-
-
-def resident_mib() -> int:
-    """Return the resident size of this process in MiB, without what its heap has free; 0: not known."""
-    if not sys.platform.startswith("linux"):
-        return 0
-    with suppress(AttributeError, OSError):  # glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
-    return _status("VmRSS")
-
-
-def peak_mib() -> int:
-    """Return the greatest resident size of this process so far, MiB; 0 where it is not known.
-
-    Unlike that of `getrusage` it does not contain the process that started this one.
-    """
-    return _status("VmHWM")
 
 
 def hold(limit_mib: int | None, need_mib: int, name: str, *, work: str = "") -> None:
@@ -78,7 +58,8 @@ def hold(limit_mib: int | None, need_mib: int, name: str, *, work: str = "") -> 
 
 def check_peak(limit_mib: int | None, name: str) -> None:
     """Check during work that it keeps to `--max-memory`; for the arguments and errors see `hold`."""
-    if limit_mib is not None:
+    # Elsewhere a run does not know what the process had before it.
+    if limit_mib is not None and sys.platform.startswith("linux"):
         _refuse(limit_mib, _own_peak(), name)
 
 
@@ -103,13 +84,3 @@ def _given(limit_mib: int) -> str:
 
 def _rounded(mib: int) -> int:
     return -(-mib // STEP_MIB) * STEP_MIB
-
-
-def _status(field: str) -> int:
-    """Return a field of Linux's table of this process in MiB; 0 elsewhere."""
-    try:
-        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return 0
-    found = re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)
-    return -(-int(found[1]) // 2**10) if found else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -14,6 +15,10 @@ from pyproj.exceptions import CRSError
 from geoseg.errors import SceneError, UsageError
 from geoseg.grid import Grid
 from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
+
+if TYPE_CHECKING:
+    from geoseg.scenes.scene import Scene
+    from geoseg.spec import RunSpec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +46,13 @@ class Area:
     def on(self, grid: Grid) -> PolygonMask:
         """Return the shapes as a mask on a grid."""
         return PolygonMask(to_crs(self.shapes, self.crs, grid.crs, self.what), grid)
+
+
+def clip(scene: Scene, run: RunSpec) -> Scene:
+    """Crop a scene to `--bbox` and `--aoi`."""
+    if run.bbox is None and run.aoi is None:
+        return scene
+    return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
 
 
 def box_area(bbox: tuple[float, float, float, float], crs: str) -> Area:

@@ -55,11 +55,6 @@ class Reordered(Raster):
         """None: an array has no alpha band."""
         return None
 
-    @property
-    def mask_source(self) -> str | None:
-        """None: an array has no mask except its nodata value."""
-        return None
-
     def tags(self, index: int = 0) -> dict[str, str]:
         """Return the tags of the array; bands have none."""
         return {} if index else super().tags()

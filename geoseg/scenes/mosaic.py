@@ -87,11 +87,6 @@ class TileMosaic(Raster):
         """None: alpha bands are handled in each file."""
         return None
 
-    @property
-    def mask_source(self) -> str | None:
-        """Source of the mask: the tiles."""
-        return "mask"
-
     def tags(self, index: int = 0) -> dict[str, str]:
         """Return the tags of the first tile."""
         band = self.tiles[0].bands[index - 1] if index else self.tiles[0].bands[0]

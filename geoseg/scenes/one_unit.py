@@ -1,4 +1,4 @@
-"""Check that bands which are compared with each other have one unit."""
+"""Check that bands that a method compares have the same unit."""
 
 from __future__ import annotations
 

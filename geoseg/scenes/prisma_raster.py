@@ -84,11 +84,6 @@ class PrismaSwath(Raster):
         """None: there is no alpha band."""
         return None
 
-    @property
-    def mask_source(self) -> str | None:
-        """Source of the mask of whole pixels."""
-        return "mask" if self._bright else None
-
     def tags(self, index: int = 0) -> dict[str, str]:
         """Return the metadata of the product; bands have none."""
         return {} if index else super().tags()
@@ -168,11 +163,6 @@ class PrismaGranule(Granule):
             raise SceneReadError(
                 f"{path}: the arrays of latitude do not fit the cubes; download the product again"
             )
-
-    @property
-    def mask_source(self) -> str | None:
-        """Source of the mask of whole pixels: the edge of the swath."""
-        return "mask"
 
     def table(self, window: Window) -> tuple[Positions, Positions]:
         """Return rows and columns of the nearest pixels for a window of the grid; -1: no pixel is near."""

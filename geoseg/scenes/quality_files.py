@@ -160,8 +160,8 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
                 warn(
                     LOG,
                     "quality-not-used",
-                    f"{item.name} is not used: its name does not tell that it is of {used[0]}; if it is, "
-                    f"name it {used[0].rpartition('.')[0]}_… as well, or give its codes with "
+                    f"{item.name} is not used: its name does not show that it belongs to {used[0]}; if it "
+                    f"does, name it {used[0].rpartition('.')[0]}_… as well, or give its codes with "
                     "`--mask FILE:VALUES`",
                 )
                 continue

@@ -105,13 +105,6 @@ class Raster(Closing):
         """Use a band as the mask of the others: pixels of 0 are not valid."""
         self._alpha = index
 
-    @property
-    def mask_source(self) -> str | None:
-        """What masks pixels besides nodata values: "mask", "alpha" or None."""
-        if self._alpha is not None:
-            return "alpha"
-        return "mask" if self._dataset_mask or any(not flags for flags in self._flags) else None
-
     def tags(self, index: int = 0) -> dict[str, str]:
         """Return the tags of a band; for 0, those of the file and of its ENVI header; keys in lower case."""
         if index:

@@ -118,13 +118,13 @@ def joined(name: str, relative: str) -> str:
 def _check(name: str, seen: set[str], *, depth: int, vector: bool) -> None:
     """Check a name on this machine; `depth` counts the files that name it, `vector` is that of OGR's VRT."""
     if name.lstrip().startswith("<"):
-        raise SceneReadError(f"{plain(name)}: a description in place of a path is not read; give a file")
+        raise SceneReadError(f"{plain(name)}: a description in place of a path is not supported; give a file")
     if depth > VRT_DEPTH:
         raise SceneReadError(f"{plain(name)}: more than {VRT_DEPTH} VRTs name each other; give the rasters")
     systems = set() if os.path.exists(name) else set(_SYSTEM.findall(name.lower()))
     if not systems <= _ARCHIVES | _FOR_USERS:
         other = ", ".join(sorted(systems - _ARCHIVES - _FOR_USERS))
-        raise SceneReadError(f"{plain(name)}: {other} is not read; give a file or an archive")
+        raise SceneReadError(f"{plain(name)}: {other} is not supported; give a file or an archive")
     for file in local_files(name):
         if file not in seen:
             seen.add(file)

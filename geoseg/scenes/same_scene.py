@@ -1,4 +1,4 @@
-"""Find one scene that was given for two dates: by its files, by its acquisition time, by its pixels."""
+"""Find out whether one scene was given for both dates: by files, by acquisition time, by pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search of a STAC API, by pystac-client; it reads the network as everything else does."""
+"""Search a STAC API with pystac-client, whose requests go through `geoseg.files.web`."""
 
 from __future__ import annotations
 

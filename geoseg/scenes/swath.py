@@ -58,11 +58,6 @@ class Granule(Raster):
         """None: a swath has no alpha band."""
         return None
 
-    @property
-    def mask_source(self) -> str | None:
-        """None: only the nodata value masks pixels."""
-        return None
-
     def tags(self, index: int = 0) -> dict[str, str]:
         """Return the tags of the swath."""
         return self.frame.tags(index)

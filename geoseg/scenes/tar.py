@@ -133,8 +133,8 @@ def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, st
     plain = start != _GZIP
     if plain and not _is_plain(path):
         raise SceneReadError(
-            f"{path}: GDAL does not read members with names of more than {NAME} characters from an archive "
-            f"of this compression ({long[0].name}); unpack it and give the folder"
+            f"{path}: GDAL cannot read members whose names are longer than {NAME} characters from an archive "
+            f"with this compression ({long[0].name}); unpack it and give the folder"
         )
     folder = _links(path.resolve())
     paths = {}

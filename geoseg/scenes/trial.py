@@ -41,6 +41,7 @@ _NO_END = 4
 
 _PROGRAM = """
 import sys, warnings, rasterio
+from geoseg.files.process_memory import peak_mib
 warnings.simplefilter("ignore")
 path, whole = sys.argv[1], sys.argv[2] == "1"
 deepest, most, too_deep, no_end = map(int, sys.argv[3:])
@@ -55,9 +56,7 @@ if sys.platform.startswith("linux"):
         rasterio.open(path).close()
     except Exception:
         pass
-    with open("/proc/self/status") as file:
-        peak = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
-    if peak > most / 2:
+    if peak_mib() * 2**20 > most / 2:
         sys.exit(no_end)
     resource.setrlimit(resource.RLIMIT_AS, limits)
 waiting, seen = [(path, {}), (path, {"driver": "HDF5"})], 0
@@ -114,7 +113,7 @@ def _may_crash(path: Path) -> bool:
 def _try(path: str, size: int, changed: int) -> None:  # noqa: ARG001 - a file that changed is tried again
     """Try one file, once for each state of it."""
     words = (int(size < _WHOLE), _DEEPEST, _MOST_OPENED, _TOO_DEEP, _NO_END)
-    command = [sys.executable, "-c", _PROGRAM, path, *map(str, words)]
+    command = [sys.executable, "-P", "-c", _PROGRAM, path, *map(str, words)]
     nowhere = subprocess.DEVNULL
     try:
         done = subprocess.run(  # noqa: S603 - geoseg's own program

@@ -176,8 +176,8 @@ def _two_bands(file: rasterio.DatasetReader, name: str) -> list[Component]:
         matches = [[1], [2]]
     if [len(bands) for bands in matches] != [1, 1]:
         raise SceneError(
-            f"{name} has {file.count} band(s){_described(file)}, but not one described as U10, one as V10; "
-            "set the descriptions, give GRIB, or netCDF with u10 and v10, or the speed with `--wind`"
+            f"{name} has {file.count} band(s){_described(file)}; expected one described as U10 and one as "
+            "V10. Set the descriptions, give GRIB or netCDF with u10 and v10, or give the speed with `--wind`"
         )
     return [
         Component(

@@ -30,7 +30,7 @@ def part(value: object) -> tuple[int, int]:
     except (TypeError, ValueError):
         raise ValueError(f"{value!r} is not I/N, such as 0/8") from None
     if not 0 <= index < count:
-        raise ValueError(f"{value!r}: I counts from 0 and is less than N")
+        raise ValueError(f"{value!r}: in I/N, I counts from 0 and must be less than N")
     return index, count
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from geoseg.spec.base import Spec
 from geoseg.spec.dates import DateText
 from geoseg.spec.fields import THRESHOLD, Coregister, Layers, OutputPath, Polarisation, Speckle
-from geoseg.spec.option import INPUT, OUTPUT, Option
+from geoseg.spec.option import INPUT, OUTPUT, Option, RunPart
 from geoseg.spec.runs import RunSpec, SceneSpec
 
 
@@ -73,10 +73,12 @@ class ChangeSpec(Spec):
             "0: all pixels above the threshold.",
             metavar="VALUE",
             default="of mad found in the scene, else 0",
+            read_with=(RunPart.IMAGES,),
         ),
     ] = None
     thresholding: Annotated[
-        Literal["auto", "robust", "ki", "otsu", "chi2"], Option("Method that finds the threshold.")
+        Literal["auto", "robust", "ki", "otsu", "chi2"],
+        Option("Method that finds the threshold.", read_with=(RunPart.IMAGES,)),
     ] = "auto"
     alpha: Annotated[
         float,
@@ -84,11 +86,15 @@ class ChangeSpec(Spec):
         Option(
             "Significance level of chi2: expected share of unchanged pixels that are mapped as change.",
             metavar="SHARE",
+            read_with=(RunPart.IMAGES,),
         ),
     ] = 0.001
     normalise: Annotated[
         Literal["auto", "irmad", "histogram", "none"],
-        Option("Radiometric normalization of AFTER to BEFORE, for the methods that need it."),
+        Option(
+            "Radiometric normalisation of AFTER to BEFORE, for the methods that need it.",
+            read_with=(RunPart.IMAGES,),
+        ),
     ] = "auto"
     coregister: Coregister = None
     smooth: Annotated[
@@ -99,6 +105,7 @@ class ChangeSpec(Spec):
             "Average the change measure over a window of this size, an odd number.",
             metavar="PX",
             default="5; 3 for irmad; 1 for chi2 and SAR",
+            read_with=(RunPart.IMAGES,),
         ),
     ] = None
     polarisation: Polarisation = "auto"
@@ -106,7 +113,9 @@ class ChangeSpec(Spec):
     spectral: Annotated[
         str,
         Option(
-            "Spectral classes that give the class before and after, without a network.", metavar="NAME|FILE"
+            "Spectral classes that give the class before and after, without a network.",
+            metavar="NAME|FILE",
+            read_with=(RunPart.IMAGES,),
         ),
     ] = "land"
     rules: Annotated[
@@ -122,7 +131,8 @@ class ChangeSpec(Spec):
     within_class: Annotated[
         bool,
         Option(
-            "Also map change within one spectral class that has no type in the table, such as water → water."
+            "Also map change within one spectral class that has no type in the table, such as water → water.",
+            read_with=(RunPart.IMAGES,),
         ),
     ] = False
     layer: Layers = {}

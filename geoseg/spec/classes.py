@@ -73,5 +73,5 @@ class TransitionSpec(Spec):
         known = {0, *(item.value for item in self.types)}
         for rule in self.rules:
             if rule.type not in known:
-                raise ValueError(f"the type {rule.type} of a rule is not among the types")
+                raise ValueError(f"a rule has the type {rule.type}, which `types` does not define")
         return self

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from geoseg.errors import UsageError
 from geoseg.files.store_path import StorePath, path_of
 from geoseg.spec import text
-from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option
+from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option, RunPart
 
 OutputPath = Annotated[Path, AfterValidator(path_of)]
 """A file to write: on this machine, or an object of a store (`s3://BUCKET/KEY`, `gs://`, `az://`)."""
@@ -36,6 +36,7 @@ Sensor = Annotated[
         metavar="NAME",
         panel=INPUT,
         suggest="sensors",
+        read_with=(RunPart.IMAGES,),
     ),
 ]
 
@@ -44,6 +45,7 @@ Coregister = Annotated[
     Option(
         "Correct the measured shift between the two dates; --no-coregister: never.",
         default="where the shift is clear",
+        read_with=(RunPart.IMAGES,),
     ),
 ]
 Layers = Annotated[
@@ -55,10 +57,15 @@ Layers = Annotated[
         "interferogram) gives phase_cos and phase_sin. Repeatable.",
         metavar="NAME=PATH",
         panel=INPUT,
+        read_with=(RunPart.IMAGES,),
     ),
 ]
-Polarisation = Annotated[Literal["auto", "vv", "vh"], Option("Polarisation of the SAR band to use.")]
-Speckle = Annotated[Literal["refined-lee", "boxcar", "none"], Option("SAR speckle filter.")]
+Polarisation = Annotated[
+    Literal["auto", "vv", "vh"], Option("Polarisation of the SAR band to use.", read_with=(RunPart.RADAR,))
+]
+Speckle = Annotated[
+    Literal["refined-lee", "boxcar", "none"], Option("SAR speckle filter.", read_with=(RunPart.RADAR,))
+]
 Satellite = Annotated[
     str | None,
     Option(
@@ -89,6 +96,7 @@ THRESHOLD = Option(
     "Use this threshold, in the unit of the method; for scene classifiers, the least score.",
     metavar="VALUE",
     default="found in the scene, or that of the model",
+    read_with=(RunPart.IMAGES,),
 )
 NO_MODEL = "no model is given; add `--model NAME|FOLDER|FILE.onnx` (see `geoseg models list`)"
 REFERENCE = Option(
@@ -120,6 +128,7 @@ BatchSize = Annotated[
         panel=ENGINE,
         default="auto",
         word="auto",
+        read_with=(RunPart.NETWORK,),
     ),
 ]
 Device = Annotated[

@@ -89,10 +89,13 @@ class FloodSpec(Spec):
         Path | None, Option("Raster of the height above nearest drainage (HAND) in m.", metavar="FILE")
     ] = None
     max_hand: Annotated[
-        float, Option("Remove water that is higher than this above the drainage.", metavar="M")
+        float,
+        Option("Remove water that is higher than this above the drainage.", metavar="M", read_with=("hand",)),
     ] = 15.0
     slope: Annotated[Path | None, Option("Raster of the terrain slope in degrees.", metavar="FILE")] = None
-    max_slope: Annotated[float, Option("Remove water on steeper slopes.", metavar="DEG")] = 5.0
+    max_slope: Annotated[
+        float, Option("Remove water on steeper slopes.", metavar="DEG", read_with=("slope",))
+    ] = 5.0
 
     @property
     def by_tile(self) -> bool:

@@ -98,10 +98,13 @@ class PlumeSpec(Spec):
             metavar="DEG",
             panel=INPUT,
             default="that of the wind file, else along the plume",
+            read_with=("wind",),
         ),
     ] = None
     wind_error: Annotated[
-        float, Field(ge=0, le=1), Option("Relative standard error of the wind.", metavar="SHARE", panel=INPUT)
+        float,
+        Field(ge=0, le=1),
+        Option("Relative standard error of the wind.", metavar="SHARE", panel=INPUT, read_with=("wind",)),
     ] = 0.5
     effective_wind: Annotated[
         tuple[float, float] | None,

@@ -172,7 +172,7 @@ class InputSpec(Spec):
             ValueError: it does not.
         """
         if self.resolution is None:
-            raise ValueError(f"input {self.name} states no resolution")
+            raise ValueError(f"input {self.name} has no resolution")
         return self.resolution
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from enum import Enum
 
 COMMON = "Common options"
 INPUT = "Input"
@@ -14,6 +15,14 @@ REPORTING = "Reporting"
 
 PANELS = (COMMON, INPUT, METHOD, OUTPUT, CLEANING, ENGINE, REPORTING)
 """Panels of `--help`, in order."""
+
+
+class RunPart(Enum):
+    """What a run may have that reads options; the value is the text of a message where it is missing."""
+
+    NETWORK = "no network is used"
+    RADAR = "no band is of radar"
+    IMAGES = "class maps are compared as they are"
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,9 @@ class Option:
     """Accepted synonyms that the `Literal` of the field does not list."""
     suggest: str = ""
     """Kind of names that the shell completes: a key of `SUGGESTIONS` in `geoseg.cli.completion`."""
+    read_with: tuple[str | RunPart, ...] = ()
+    """Names of options, or parts of a run, one of which must be there for the option to be read; empty: it is
+    always read. A run warns of an option that is given and that nothing reads."""
     own: bool = False
     """In a `SceneSpec`: whether each scene of the request has its own value."""
     prefix: str = ""

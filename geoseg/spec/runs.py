@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from geoseg.spec import text
 from geoseg.spec.base import ClassSpec, SarUnits, Spec
 from geoseg.spec.fields import BatchSize, Device, OutputPath, Overwrite, Precision, Sensor, Threads, Tile
-from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option
+from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option, RunPart
 
 
 class TaskSpec(Spec):
@@ -98,7 +98,9 @@ class RunSpec(Spec):
         text.reads(text.bbox),
         Option("Map only inside this rectangle.", metavar="W,S,E,N", panel=INPUT, common=True),
     ] = None
-    bbox_crs: Annotated[str, Option("CRS of --bbox.", metavar="CRS", panel=INPUT)] = "EPSG:4326"
+    bbox_crs: Annotated[str, Option("CRS of --bbox.", metavar="CRS", panel=INPUT, read_with=("bbox",))] = (
+        "EPSG:4326"
+    )
     zones: Annotated[
         Path | None,
         Option(
@@ -114,6 +116,7 @@ class RunSpec(Spec):
             "Column of --zones that names the zones.",
             metavar="COLUMN",
             panel=OUTPUT,
+            read_with=("zones",),
             default="the first text column",
         ),
     ] = None
@@ -175,7 +178,12 @@ class RunSpec(Spec):
     ] = None
     batch_size: BatchSize = None
     tta: Annotated[
-        bool, Option("Test-time augmentation: average the scores over flips of the input.", panel=ENGINE)
+        bool,
+        Option(
+            "Test-time augmentation: average the scores over flips of the input.",
+            panel=ENGINE,
+            read_with=(RunPart.NETWORK,),
+        ),
     ] = False
     runtime: Annotated[
         Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"],
@@ -248,6 +256,7 @@ class SceneSpec(Spec):
             "Unit of stored SAR backscatter (linear means power). auto: from product name, tags and values.",
             panel=INPUT,
             choices=("linear",),
+            read_with=(RunPart.RADAR,),
         ),
     ] = "auto"
     clouds: Annotated[
@@ -272,7 +281,12 @@ class SceneSpec(Spec):
     mask_dilate: Annotated[
         int,
         Field(ge=0, le=500),
-        Option("Dilate the masked area by this number of pixels.", metavar="PIXELS", panel=INPUT),
+        Option(
+            "Dilate the masked area by this number of pixels.",
+            metavar="PIXELS",
+            panel=INPUT,
+            read_with=("mask", "clouds"),
+        ),
     ] = 0
 
     @field_validator("paths", mode="before")

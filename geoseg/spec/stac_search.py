@@ -100,8 +100,8 @@ class StacSearchSpec(Spec):
     stac: Annotated[
         str | None,
         Option(
-            "Search scenes here: address of a STAC API, or address or path of a catalogue, a collection or "
-            "an item collection.",
+            "Where to search for scenes: the address of a STAC API, or the address or path of a catalogue, a "
+            "collection or an item collection.",
             metavar="URL",
             panel=INPUT,
         ),

@@ -97,7 +97,7 @@ def _check_nodes(root: yaml.Node, name: str) -> None:
             count = 1 + sum(part[0] for part in parts)
             levels = 1 + max((part[1] for part in parts), default=0)
             if count > YAML_NODES or levels > 2 * YAML_DEPTH:
-                raise SceneReadError(f"{name}: its aliases stand for too many values")
+                raise SceneReadError(f"{name}: its aliases expand to too many values")
             measured[id(node)] = count, levels
         return measured[id(node)]
 

@@ -12,11 +12,11 @@ from types import MappingProxyType
 from geoseg.atmosphere.cloud_mask import mask_dates
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.network_on_scene import clip
 from geoseg.errors import UsageError
 from geoseg.messages import held, note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.embeddings import check_not_embedding, check_reads
 from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.stack import Renamed, Stack, StackLayer

@@ -16,7 +16,6 @@ from geoseg.bundles.find import find_model
 from geoseg.grid import Window
 from geoseg.learn.samples import find_samples, read_chip, sample_windows
 from geoseg.learn.samples.sample_spec import DataSpec
-from geoseg.methods.dark_object import dark_object
 from geoseg.run_record import RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.dark_object_scene import (
@@ -43,6 +42,7 @@ from geoseg.tasks.methane.facility_map import map_facilities
 from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.classifiers import SENTINEL_2, mean_classifier
 from tests.messages import Messages, progress
+from tests.methods.dark_objects import dark_object
 from tests.products.ground import CRS, write_raster
 from tests.tasks.flood.network_bundles import bundle
 

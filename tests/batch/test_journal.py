@@ -44,7 +44,7 @@ def test_an_incomplete_last_line_is_removed(rest: bytes, tmp_path: Path) -> None
 
 def test_a_damaged_line_is_an_error(tmp_path: Path) -> None:
     (tmp_path / journal_name(None)).write_text("what\n")
-    with pytest.raises(SceneReadError, match="line 1: is not a line of a journal"):
+    with pytest.raises(SceneReadError, match="line 1: is not a valid line of a journal"):
         Journal(tmp_path, "flood")
 
 

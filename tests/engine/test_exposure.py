@@ -124,6 +124,16 @@ def test_a_polygon_may_also_touch_a_zone_along_an_edge(people: Path, tmp_path: P
     assert table["east"]["people"] == pytest.approx(33 * 4)
 
 
+def test_zones_count_polygons_that_are_written_one_after_another(tmp_path: Path) -> None:
+    data = np.zeros((1200, 8), np.uint8)
+    data[[0, 1199], 4] = 1
+    classes = write(tmp_path / "classes.tif", data)
+    zone = geopandas.GeoDataFrame(geometry=[box(500000, 4500000, 501000, 4600000)], crs=CRS)
+    zone.to_file(tmp_path / "zones.gpkg")
+    (row,) = run(classes, tmp_path / "map.gpkg", zones=tmp_path / "zones.gpkg").tables["zones"]
+    assert row["area_ha"] == pytest.approx(0.02, rel=2e-3)
+
+
 def test_overlapping_zones_count_twice(classes: Path, tmp_path: Path) -> None:
     frame = geopandas.GeoDataFrame(
         {"name": ["a", "b"]}, geometry=[box(500000, 4599600, 500400, 4600000)] * 2, crs=CRS

@@ -16,7 +16,7 @@ from pyproj import CRS
 from geoseg.errors import OutputError
 from geoseg.features import Features
 from geoseg.files.output_files import OutputFiles
-from geoseg.outputs import check_writable, companions, open_vector, write_report
+from geoseg.outputs import Layer, check_writable, companions, open_layers, write_report
 from geoseg.outputs.layer import Kind
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
@@ -211,7 +211,9 @@ def test_a_full_disk_is_told_and_left_clean(
 
     def run() -> None:
         with together(old, *companions(old), overwrite=True) as beside:
-            sink = open_vector(old, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
+            sink = open_layers(
+                old, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=crs)], beside=beside
+            )
             sink.write(make_features(3000))
             sink.finish(record, footprint)
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.methods.dark_object import USUAL, DarkestValues, dark_object, path_reflectance
+from geoseg.methods.dark_object import USUAL, DarkestValues, path_reflectance
+from tests.methods.dark_objects import dark_object
 
 WAVES = {"blue": 0.49, "green": 0.56, "red": 0.665, "nir": 0.842, "swir16": 1.61}
 

@@ -15,7 +15,6 @@ from geoseg.methods.refined_lee import refined_lee
 Image = NDArray[np.float32]
 FILTERS: dict[str, tuple[Callable[[Image], Image], int]] = {
     "boxcar": (sar.boxcar, sar.BOXCAR_RADIUS),
-    "lee": (sar.lee, sar.LEE_RADIUS),
     "refined lee": (refined_lee, sar.LEE_RADIUS),
     "disc": (partial(sar.focal_mean, radius=(5.0, 4.6)), 5),
     "decibels": (lambda power: sar.to_db(sar.boxcar(power)), sar.BOXCAR_RADIUS),
@@ -47,7 +46,7 @@ def test_a_crop_with_its_margin_is_filtered_alike(
     assert np.array_equal(inner, whole[row : row + size, col : col + size][: len(inner)], equal_nan=True)
 
 
-@pytest.mark.parametrize("name", ["boxcar", "lee", "refined lee", "disc"])
+@pytest.mark.parametrize("name", ["boxcar", "refined lee", "disc"])
 def test_a_constant_stays_and_holes_have_no_weight(name: str) -> None:
     run, _ = FILTERS[name]
     image = np.full((40, 41), 0.02, np.float32)
@@ -65,7 +64,7 @@ def test_nothing_observed_and_tiny_images() -> None:
 
 def test_speckle_is_reduced_without_bias() -> None:
     image = np.random.default_rng(1).gamma(4.4, 1 / 4.4, (300, 300)).astype(np.float32)
-    for run in (sar.boxcar, sar.lee, refined_lee):
+    for run in (sar.boxcar, refined_lee):
         filtered = run(image)
         assert filtered.mean() == pytest.approx(1, abs=0.01)
         assert filtered.var() < image.var() / 8

@@ -18,7 +18,7 @@ import shapely
 from pyproj import CRS
 
 from geoseg.features import Features
-from geoseg.outputs import open_vector
+from geoseg.outputs import Layer, open_layers
 from geoseg.outputs.layer import Kind
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
@@ -37,7 +37,9 @@ def write(
     def write_map(count: int, crs: CRS | None) -> Path:
         path = tmp_path / "flood map.gpkg"
         with together(path, overwrite=True) as beside:
-            sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
+            sink = open_layers(
+                path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=crs)], beside=beside
+            )
             sink.write(make_features(count))
             sink.finish(record, footprint)
         return path
@@ -137,7 +139,9 @@ def test_batches_of_any_size_make_the_same_rows(
     whole = rows(write(50, crs), "SELECT * FROM flood ORDER BY fid")
     path, features = tmp_path / "batches.gpkg", make_features(50)
     with together(path) as beside:
-        sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
+        sink = open_layers(
+            path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=crs)], beside=beside
+        )
         for start in range(50):
             sink.write(features.take(np.array([start])))
         sink.finish(record, footprint)

@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError
 from geoseg.features import Features
-from geoseg.outputs import companions, formats, open_vector
+from geoseg.outputs import Layer, companions, formats, open_layers
 from geoseg.outputs.layer import Kind
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
@@ -47,7 +47,9 @@ def _write(
 ) -> None:
     classes, schema, crs = layer
     with together(path, *companions(path)) as beside:
-        sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
+        sink = open_layers(
+            path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=crs)], beside=beside
+        )
         for part in parts:
             sink.write(part)
         sink.finish(record, footprint)

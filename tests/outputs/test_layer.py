@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -144,3 +146,11 @@ def test_bands_of_numbers(record: RunRecord, crs: CRS, tmp_path: Path) -> None:
         assert np.isnan(file.nodata)
     assert read_record(path) == record
     assert [item.name for item in tmp_path.iterdir()] == ["scores.tif"]
+
+
+def test_formats_need_no_package_of_charts() -> None:
+    program = (
+        "import sys; sys.modules['matplotlib'] = None; from geoseg.outputs import formats; print(*formats())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert set(done.stdout.split()) == set(formats()), done.stderr

@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from geoseg.errors import UsageError
 from geoseg.features import Features
-from geoseg.outputs import companions, open_vector
+from geoseg.outputs import Layer, companions, open_layers
 from geoseg.outputs.layer import Kind
 from geoseg.outputs.pmtiles import DRIVER
 from geoseg.outputs.record import read_record
@@ -36,7 +36,9 @@ def test_tiles_hold_the_polygons_and_the_record(
 ) -> None:
     path = tmp_path / "map.pmtiles"
     with together(path, *companions(path)) as beside:
-        sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
+        sink = open_layers(
+            path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=crs)], beside=beside
+        )
         sink.write(make_features(60))
         sink.finish(record, footprint)
     assert {item.name for item in tmp_path.iterdir()} == {"map.pmtiles", "map.scene.pmtiles"}
@@ -53,7 +55,9 @@ def test_pixel_coordinates_are_refused(
 ) -> None:
     path = tmp_path / "map.pmtiles"
     with pytest.raises(UsageError, match="needs a CRS"), together(path, *companions(path)) as beside:
-        open_vector(path, layer="flood", classes=classes, schema=schema, crs=None, beside=beside)
+        open_layers(
+            path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=None)], beside=beside
+        )
 
 
 def test_shapefiles_are_refused_with_the_remedy() -> None:

@@ -18,7 +18,7 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError, RuntimeMissingError, UsageError
 from geoseg.features import Features
-from geoseg.outputs import StagedSink, companions, formats, open_vector
+from geoseg.outputs import Layer, StagedSink, companions, formats, open_layers
 from geoseg.outputs import parquet as parquet_module
 from geoseg.outputs import table as table_module
 from geoseg.outputs.layer import Kind
@@ -38,7 +38,9 @@ def open_flood(classes: tuple[ClassSpec, ...], schema: Mapping[str, Kind], crs: 
     @contextmanager
     def open_it(path: Path, *, overwrite: bool = False, to: CRS | None = crs) -> Iterator[StagedSink]:
         with together(path, *companions(path), overwrite=overwrite) as beside:
-            yield open_vector(path, layer="flood", classes=classes, schema=schema, crs=to, beside=beside)
+            yield open_layers(
+                path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=to)], beside=beside
+            )
 
     return open_it
 

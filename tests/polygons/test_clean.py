@@ -266,6 +266,19 @@ def test_simplifying_does_not_depend_on_the_rotation_of_the_grid(transform: Affi
     assert shapely.hausdorff_distance(np.array(found), np.array(wanted)).max() < 1e-6
 
 
+def test_the_tolerance_of_oblong_pixels_is_that_of_squares_of_their_area() -> None:
+    rng = np.random.default_rng(2)
+    classes = np.where(ndimage.gaussian_filter(rng.random((60, 60)), 4) > 0.5, 1, 0).astype(np.uint8)
+    shapes = []
+    for place in (UTM, Affine(40, 0, 500_000, 0, -2.5, 5_000_000)):
+        assert abs(place.determinant) == abs(UTM.determinant)
+        grid = grid_of(classes, 32633, place)
+        features, _ = map_of(classes, grid=grid, cleaning=Cleaning(simplify=17))
+        pixels = [affine_transform(shape, (~place).to_shapely()) for shape in features.geometry]
+        shapes.append(shapely.normalize(shapely.transform(np.array(pixels), np.rint)))
+    assert shapely.equals(shapes[0], shapes[1]).all()
+
+
 def test_reprojection_moves_the_polygons() -> None:
     classes = np.ones((4, 4), np.uint8)
     grid = grid_of(classes, 32633, UTM)

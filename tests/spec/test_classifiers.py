@@ -43,7 +43,7 @@ def test_a_segmentation_network_has_one_input() -> None:
 
 REFUSED: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Any], str]] = {
     "no input": ((), {}, "one or more"),
-    "no pixel size": (({**SENTINEL_2, "resolution": None},), {}, "input sentinel-2 states no resolution"),
+    "no pixel size": (({**SENTINEL_2, "resolution": None},), {}, "input sentinel-2 has no resolution"),
     "half a pixel": ((SENTINEL_2,), {"footprint": 725}, "72.5 pixels"),
     "half a pixel of another": (({**SENTINEL_2, "resolution": 12}, {**NAIP, "resolution": 7}), {}, "102.8"),
     "no multiple of 4": ((SENTINEL_2,), {"footprint": 740}, "74 pixels of 10 m wide; windows overlap"),

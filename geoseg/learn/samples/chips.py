@@ -289,7 +289,7 @@ def check_classes(chip: Chip, classes: int) -> None:
     beyond = chip.label[(chip.label >= classes) & (chip.label != IGNORE)]
     if beyond.size:
         raise SceneError(
-            f"{chip.place.sample.label}: label value {beyond[0]} is none of the {classes} classes (0 to "
+            f"{chip.place.sample.label}: label value {beyond[0]} is not one of the {classes} classes (0 to "
             f"{classes - 1}); add labels.codes with a class for each value, or list it in labels.ignore"
         )
 

@@ -178,7 +178,10 @@ def _array(path: Path, shape: tuple[int, int, int]) -> NDArray[np.integer]:
         found: NDArray[np.integer] = np.lib.format.read_array(file, allow_pickle=False)
     numbers = found.dtype.kind in "iu" and found.size and 0 <= found.min() <= found.max() < 2**16
     if found.shape != shape or not numbers:
-        raise SceneError(f"{path}: {found.shape} values of {found.dtype}, not {shape} numbers of METER-ML")
+        raise SceneError(
+            f"{path}: its shape is {found.shape} and its type {found.dtype}; images of METER-ML have "
+            f"the shape {shape} and integers of 0..65535"
+        )
     return found
 
 

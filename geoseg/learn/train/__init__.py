@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from geoseg.errors import RuntimeMissingError
+
+LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+"""In the folder of a training: the checkpoint of the last epoch, from which `--resume` continues."""
 
 
 def missing_extra(what: str, error: ImportError) -> RuntimeMissingError:

@@ -19,13 +19,14 @@ from torch.utils.data import DataLoader
 
 from geoseg.errors import OutputError, RuntimeMissingError
 from geoseg.files.output_files import write_report
+from geoseg.learn.train import LAST_CHECKPOINT
 from geoseg.learn.train.plots import draw_curves
 from geoseg.learn.train.training_spec import PaceSpec
 from geoseg.run_record import Progress
 from geoseg.spec import Spec
 
-CHECKPOINTS, LOGS = "checkpoints", "logs"
-BEST, LAST = "best", "last"
+CHECKPOINTS, LOGS = LAST_CHECKPOINT.parent, "logs"
+BEST, LAST = "best", LAST_CHECKPOINT.stem
 """Names of the checkpoints: the best on `val`, and that of the last epoch."""
 
 DESCRIPTION = "training.json"
@@ -68,7 +69,7 @@ def check_start(loop: PaceSpec, folder: Path, *, resume: bool) -> None:
         OutputError: the folder has no checkpoint to resume from.
         RuntimeMissingError: the requested accelerator is not available.
     """
-    if resume and not (folder / CHECKPOINTS / f"{LAST}.ckpt").is_file():
+    if resume and not (folder / LAST_CHECKPOINT).is_file():
         how = "with `--overwrite` in place of `--resume`" if folder.exists() else "without `--resume`"
         raise OutputError(f"{folder}: no checkpoint to resume from; start the training {how}")
     if loop.accelerator == "gpu" and not torch.cuda.is_available():
@@ -110,7 +111,7 @@ def fit(
     """
     validated = loaders[1] is not None
     trainer, best = _make_trainer(loop, folder, progress, score=score, validated=validated, resume=resume)
-    last = folder / CHECKPOINTS / f"{LAST}.ckpt"
+    last = folder / LAST_CHECKPOINT
     with warnings.catch_warnings():
         # Lightning recommends more workers and other intervals than the config sets.
         warnings.simplefilter("ignore")

@@ -12,7 +12,8 @@ from torch import nn
 from geoseg.errors import ModelError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
-from geoseg.learn.train.trainer import CHECKPOINTS, DESCRIPTION, LAST
+from geoseg.learn.train import LAST_CHECKPOINT
+from geoseg.learn.train.trainer import CHECKPOINTS, DESCRIPTION
 from geoseg.learn.train.training_spec import PaceSpec
 from geoseg.spec import Spec
 
@@ -83,7 +84,7 @@ def load_weights(network: nn.Module, folder: Path, loop: PaceSpec, checkpoint: P
         ModelError: the checkpoint belongs to another network.
     """
     chosen = folder / CHECKPOINTS / f"{loop.keep}.ckpt"
-    path = checkpoint or (chosen if chosen.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
+    path = checkpoint or (chosen if chosen.is_file() else folder / LAST_CHECKPOINT)
     opened(path)
     with opening(path, "give a checkpoint of geoseg train"):
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]

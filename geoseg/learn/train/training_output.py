@@ -14,9 +14,10 @@ from geoseg.files.disk import existing, explain, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratching
-from geoseg.learn.train.trainer import CHECKPOINTS, DESCRIPTION, LAST, LOGS
+from geoseg.learn.train import LAST_CHECKPOINT
+from geoseg.learn.train.trainer import CHECKPOINTS, DESCRIPTION, LOGS
 
-PARTS = (DESCRIPTION, CHECKPOINTS, f"{LOGS}*", "curves.svg", "worst.png")
+PARTS = (DESCRIPTION, CHECKPOINTS.name, f"{LOGS}*", "curves.svg", "worst.png")
 """What a training writes into its folder."""
 
 
@@ -43,7 +44,7 @@ def training_output(folder: Path, *, resume: bool = False) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not resume and not (folder / CHECKPOINTS / f"{LAST}.ckpt").is_file():
+            if not resume and not (folder / LAST_CHECKPOINT).is_file():
                 for part in _parts(folder):
                     _remove(part)
                 for part in () if old is None else _parts(old):

@@ -82,7 +82,7 @@ def load(request: LoadRequest) -> DeviceGraph:
     if precision not in available.precisions_on(device):
         has = ", ".join(available.precisions_on(device))
         raise RuntimeMissingError(
-            f"torch has no {precision} on {device} (it has {has}); use `--precision auto`"
+            f"torch does not support {precision} on {device}, only {has}; use `--precision auto`"
         )
     path = trusted_program(spec)
     from geoseg.runtimes.torch.torch_graph import TorchGraph, read_program  # noqa: PLC0415 - imports torch

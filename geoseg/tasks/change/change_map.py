@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 
 from geoseg.atmosphere.cloud_warnings import report_masked
-from geoseg.bundles.find import find_model
 from geoseg.engine.image_pair import AFTER, Pair, coregistered
 from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.plan import Plan
@@ -67,13 +66,17 @@ def map_change(
         OutputError: an output cannot be written.
     """
     begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()], spec.matrix)
-    model = find_model(spec.model) if spec.model is not None else None
+    model = None
+    if spec.model is not None:
+        from geoseg.bundles.find import find_model  # noqa: PLC0415 - networks only
+
+        model = find_model(spec.model)
     _check_options(spec, model)
     with ExitStack() as stack:
         recipe = _recipe(spec, model, stack, progress, dry_run=dry_run)
         if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+            return plan(recipe, spec.run, spec)
+        return make_map(recipe, spec.run, spec, progress)
 
 
 def _check_options(spec: ChangeSpec, model: ModelSpec | None) -> None:

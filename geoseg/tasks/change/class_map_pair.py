@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from geoseg.atmosphere.cloud_warnings import masked_text
 from geoseg.engine.image_pair import AFTER
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import SceneError
 from geoseg.messages import note, replay, warn
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Pixels
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.class_map import CLASS
 from geoseg.scenes.class_positions import ClassPositions, count_codes
 from geoseg.scenes.stack import Stack, StackLayer
@@ -35,9 +35,6 @@ LOG = logging.getLogger(__name__)
 TILE = 1024
 """Pixels a side of a tile."""
 
-UNUSED = ("layer", "threshold", "seed_threshold", "coregister", "smooth", "within_class")
-"""Options that have no effect between class maps."""
-
 
 def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
     """Compare two class maps, pixel by pixel, on the grid of the earlier one.
@@ -46,7 +43,6 @@ def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
         SceneError: the maps have different legends, too many classes, or no observed pixel in common.
         UsageError: the transition table has other classes.
     """
-    _warn_of_unused_options(spec)
     before = replace(maps[0], scene=clip(maps[0].scene, spec.run))
     # Nearest neighbour: the mean of two codes would be a third class.
     after = replace(maps[1], scene=maps[1].scene.onto(before.scene.grid))
@@ -124,24 +120,6 @@ class FromPositions(Decided):
             unchanged=first * (count + 1),
             change=changed.astype(np.float32),
             changed=changed,
-        )
-
-
-def _warn_of_unused_options(spec: ChangeSpec) -> None:
-    """Warn of options that have no effect between class maps."""
-    plain = type(spec).model_fields
-    unused = [
-        name.replace("_", "-")
-        for name in UNUSED
-        if getattr(spec, name) != plain[name].get_default(call_default_factory=True)
-    ]
-    if spec.before.sensor is not None:
-        unused.append("sensor")
-    if unused:
-        warn(
-            LOG,
-            "options-not-used",
-            f"{', '.join(f'`--{name}`' for name in unused)}: not used between class maps",
         )
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from geoseg.atmosphere.cloud_mask import mask_dates
 from geoseg.engine.image_pair import AFTER, Pair
-from geoseg.engine.network_on_scene import clip
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.embeddings import check_comparable
 from geoseg.scenes.further_layers import open_layers
 from geoseg.scenes.sensor_kind import family_of, kind_of

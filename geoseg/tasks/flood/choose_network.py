@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from geoseg.atmosphere.cloud_warnings import low_sun
 from geoseg.bundles.find import list_models
-from geoseg.engine.input_check import check_fit
-from geoseg.engine.network_on_scene import FIT_SIZE, FITS, clip
 from geoseg.errors import BandError, ModelError, SceneError
 from geoseg.messages import held, note
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import Evidence, FloodSpec, ModelSpec, Units
@@ -21,7 +20,6 @@ from geoseg.tasks.flood.network_bands import (
     earlier_bands,
     scene_bands,
     takes_series,
-    takes_two_dates,
     with_polarisation,
 )
 
@@ -63,7 +61,7 @@ def _evidence_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> Ev
     """Return the scores of a network on scenes of these units; None where bands or dates do not fit."""
     if model.evidence is None or len(model.classes) != 2 or takes_series(model):
         return None
-    if len(before) != int(takes_two_dates(model)):
+    if len(before) != int(bool(earlier_bands(model))):
         return None
     model = with_polarisation(model, scene, before)
     units: set[Units] = set()
@@ -77,6 +75,9 @@ def _evidence_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> Ev
 
 def _difference(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: FloodSpec) -> str:
     """Return how a scene differs from the training data of a network; empty where it does not."""
+    from geoseg.engine.input_check import check_fit  # noqa: PLC0415 - only where a network may map
+    from geoseg.engine.network_on_scene import FIT_SIZE, FITS  # noqa: PLC0415
+
     radar = set(scene_bands(model)) <= set(POLARISATIONS)
     elevation = None if radar else low_sun(scene)
     if elevation is not None:

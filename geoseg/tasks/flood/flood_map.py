@@ -12,7 +12,6 @@ from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
 from geoseg.engine.make_map import begin, make_map, plan
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.files.inputs import reading_inputs
@@ -20,7 +19,7 @@ from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
-from geoseg.scenes.further_layers import model_layers, warn_not_used
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec, ModelSpec
@@ -29,7 +28,7 @@ from geoseg.tasks.flood.choice import WaterChoice, before_prefix
 from geoseg.tasks.flood.choose import choose_method
 from geoseg.tasks.flood.network_bands import BEFORE, takes_series
 from geoseg.tasks.flood.open_dates import open_dates
-from geoseg.tasks.flood.optical_units import check_reflectance, check_units
+from geoseg.tasks.flood.optical_units import check_reflectance
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
 from geoseg.tasks.flood.refusals import candidates_of, check_options, check_scenes
 from geoseg.tasks.flood.session import WaterSession
@@ -66,8 +65,8 @@ def map_flood(
         else:
             recipe = _of_scene(spec, model, stack, progress, dry_run=dry_run)
         if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+            return plan(recipe, spec.run, spec)
+        return make_map(recipe, spec.run, spec, progress)
 
 
 def _of_scene(
@@ -84,10 +83,14 @@ def _of_scene(
         model = convincing_model(spec, scene, before)
     layers = open_references(spec, clip(scene, spec.run).grid, stack)
     if model is None:
-        warn_not_used(spec.layer, "methods read bands only; name a network with `--model`")
+        if spec.layer:
+            from geoseg.scenes.further_layers import warn_not_used  # noqa: PLC0415 - not without --layer
+
+            warn_not_used(spec.layer, "methods read bands only; name a network with `--model`")
         scene, *before = (for_method(item) for item in (scene, *before))
         return _by_method(spec, scene, before, layers, dry_run=dry_run)
 
+    from geoseg.scenes.further_layers import model_layers  # noqa: PLC0415 - networks only
     from geoseg.tasks.flood.flood_network import by_network  # noqa: PLC0415 - networks only
 
     network = model
@@ -102,6 +105,7 @@ def _by_series(
     spec: FloodSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool
 ) -> Recipe:
     """Open the scene of each date of a network and return the recipe of its map."""
+    from geoseg.scenes.further_layers import model_layers  # noqa: PLC0415 - networks only
     from geoseg.tasks.flood.flood_network import by_series  # noqa: PLC0415 - networks only
     from geoseg.tasks.scene_dates import open_for_network, prefixes_of  # noqa: PLC0415 - series only
 
@@ -118,7 +122,6 @@ def _by_method(
 ) -> Recipe:
     """Choose a method for the scene and find its threshold in a sample, or in tiles of the whole scene."""
     candidates = candidates_of(spec, scene, before)
-    check_units((scene, *before[: candidates.before]), candidates)
     chosen = clip(scene.select(candidates.scene_bands), spec.run)
     replay(chosen.messages)
     earlier = [item.select(candidates.before_bands) for item in before[: candidates.before]]

@@ -7,13 +7,14 @@ from dataclasses import replace
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.recipe import Recipe
 from geoseg.messages import replay
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 from geoseg.scenes import Scene, Source
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.stack import StackLayer
 from geoseg.spec import FloodSpec, ModelSpec

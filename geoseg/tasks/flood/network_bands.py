@@ -22,11 +22,6 @@ POLARISATIONS = ("vv", "vh", "hh", "hv")
 """Preferred ones first."""
 
 
-def takes_two_dates(model: ModelSpec) -> bool:
-    """Return whether a network reads a scene before."""
-    return bool(earlier_bands(model))
-
-
 def takes_series(model: ModelSpec) -> bool:
     """Return whether a network reads scenes of several dates without roles (`t2:vv`), not a scene before."""
     return bool({date_of(band.name) for band in model.bands} - {"", BEFORE, AFTER})
@@ -75,9 +70,9 @@ def check_network(model: ModelSpec, before: int) -> None:
                 f"{model.name} reads {dates} dates: give the scenes of all dates as SCENE, without `--before`"
             )
         return
-    if takes_two_dates(model) and before != 1:
+    if earlier_bands(model) and before != 1:
         raise UsageError(f"{model.name} maps flood from two dates: give one `--before SCENE`")
-    if before and not takes_two_dates(model):
+    if before and not earlier_bands(model):
         raise UsageError(
             f"{model.name} maps one date: give `--before` with a method or a network of two dates"
         )

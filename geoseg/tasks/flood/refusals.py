@@ -70,8 +70,7 @@ def check_scenes(spec: FloodSpec, model: ModelSpec | None, scene: Scene, before:
         return
     try:
         with held():
-            candidates = candidates_of(spec, scene, before)
-            check_units((scene, *before[: candidates.before]), candidates)
+            candidates_of(spec, scene, before)
     except (BandError, SceneError):
         if spec.method != "auto" or not _a_network_may_map():
             raise
@@ -96,7 +95,8 @@ def candidates_of(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Can
     Raises:
         UsageError: an option does not go with the method.
         BandError: the scenes lack bands of the method, or of every method.
-        SceneError: a scene is a spectrometer cube of radiance, or the method is not for it.
+        SceneError: a scene is a spectrometer cube of radiance, the method is not for it, or its bands are in
+            different units.
     """
     for item in (scene, *before):
         units = {item.units(band) for band in item.band_names}
@@ -114,4 +114,6 @@ def candidates_of(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Can
         band: [unit for item in dates if (unit := item.units(band)) != "reflectance"] for band in available
     }
     read: dict[str, Units] = {band: units[0] if units else "reflectance" for band, units in others.items()}
-    return find_candidates(spec, read, kind, len(before), low_sun=dark)
+    candidates = find_candidates(spec, read, kind, len(before), low_sun=dark)
+    check_units((scene, *before[: candidates.before]), candidates)
+    return candidates

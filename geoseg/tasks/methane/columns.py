@@ -13,7 +13,6 @@ import numpy as np
 from geoseg.atmosphere.cloud_mask import CloudMask, make_cloud_mask, masked_by
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.engine.image_pair import Pair, coregistered
-from geoseg.engine.network_on_scene import clip
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import note, replay, warn
 from geoseg.methods.gas_absorption import methane
@@ -21,6 +20,7 @@ from geoseg.methods.methane_column import fit_ratio, response
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, no_progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.threshold_sample import sample

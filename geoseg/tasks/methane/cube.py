@@ -16,16 +16,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import LATER_MIB, PROCESS_MIB
 from geoseg.errors import SceneError
+from geoseg.files.process_memory import resident_mib
 from geoseg.grid import Window
 from geoseg.messages import note, warn
 from geoseg.methods.matched_filter import Over
 from geoseg.run_record import Progress
 from geoseg.runtimes.machine import usable_threads
-from geoseg.runtimes.memory import hold, resident_mib
+from geoseg.runtimes.memory import hold
 from geoseg.scenes import Scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec
 from geoseg.tasks.methane.choose import choose_spectrometer_method
 from geoseg.tasks.methane.cube_columns import SpectrometerColumns

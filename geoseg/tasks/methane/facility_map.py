@@ -22,6 +22,7 @@ from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline
 from geoseg.engine.plan import DRAWING_MIB, LATER_MIB, Plan
 from geoseg.engine.preview import Preview, rasterise
+from geoseg.engine.unused_options import has_radar, warn_of_unused
 from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collected, collecting, warn
@@ -35,6 +36,7 @@ from geoseg.runtimes.memory import check_peak, hold
 from geoseg.runtimes.network_session import OpenedSession
 from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
+from geoseg.spec.option import RunPart
 from geoseg.tasks.methane.facility_peaks import (
     FOOTPRINTS,
     Peaks,
@@ -83,6 +85,8 @@ def map_facilities(
             batch=run.batch_size,
         )
         stack.callback(opened.session.close)
+        radar = has_radar([band for item in inputs for band in item.bands])
+        warn_of_unused(spec, {RunPart.NETWORK, RunPart.IMAGES} | ({RunPart.RADAR} if radar else set()))
         if dry_run:
             return plan_windows(model, opened.session, inputs, run.max_memory)
         return _make(_FacilityRun(spec=spec, model=model, inputs=inputs, opened=opened), progress)

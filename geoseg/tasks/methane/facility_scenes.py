@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.network_on_scene import clip, fit_network
+from geoseg.engine.network_on_scene import fit_network
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Window
@@ -22,6 +22,7 @@ from geoseg.messages import note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.source import SourceView
 from geoseg.spec import FacilitiesSpec, InputSpec, ModelSpec, RunSpec, SceneSpec

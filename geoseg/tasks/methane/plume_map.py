@@ -12,7 +12,6 @@ import numpy as np
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.engine.make_map import begin, make_map, outputs_of, plan
-from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import ModelError, SceneError, UsageError
@@ -26,6 +25,7 @@ from geoseg.outputs import OutputFiles
 from geoseg.outputs.measure import MeasureSink
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.wind_fields import WindFile
 from geoseg.spec import ModelSpec, PlumeSpec, SatelliteSpec
@@ -112,7 +112,7 @@ def map_plumes(
             ),
         )
         recipe = replace(recipe, extras=plume_extras(screening, columns, facilities))
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress, beside)
+        return make_map(recipe, spec.run, spec, progress, beside)
 
 
 def _open_columns(
@@ -140,7 +140,7 @@ def _plan(spec: PlumeSpec, model: ModelSpec | None, retrieval: Retrieval, stack:
     """Plan the map with a constant background, without surveying the scene."""
     constant = Background(mean=np.zeros((1, 1)), std=np.ones((1, 1)), pixel_std=1.0)
     search = Search(background=constant, sigmas=spec.sigma, min_pixels=spec.min_pixels)
-    planned = plan(_recipe(spec, model, retrieval, search, stack), spec.run)
+    planned = plan(_recipe(spec, model, retrieval, search, stack), spec.run, spec)
     seconds = None if spec.model is None else planned.seconds
     note = (
         "the methane column is computed first, into scratch files in the output folder; this plan does not "

@@ -15,6 +15,7 @@ from geoseg.engine.feature_rows import feature_grid, feature_rows, feature_tiles
 from geoseg.engine.make_map import begin_files, plan
 from geoseg.engine.plan import LATER_MIB, Plan, array_room
 from geoseg.engine.reading import LEAST_CACHE
+from geoseg.engine.unused_options import parts_of, warn_of_unused
 from geoseg.errors import UsageError
 from geoseg.files.background import Background
 from geoseg.files.inputs import reading_inputs
@@ -70,7 +71,8 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
         )
         if dry_run:
             # A feature takes the place of stride² pixels in the sums.
-            return plan(recipe, run, planes=max(1, encoded.bundle.width // model.stride**2))
+            return plan(recipe, run, spec, planes=max(1, encoded.bundle.width // model.stride**2))
+        warn_of_unused(spec, parts_of(recipe))
         most_cache = None if run.max_memory is None else max(array_room(run.max_memory) // 4, LEAST_CACHE)
         hold(
             run.max_memory, rows_mib(recipe, model.stride, tiles, most_cache) + LATER_MIB, recipe.source.name

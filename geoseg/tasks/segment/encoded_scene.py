@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from geoseg.atmosphere.cloud_warnings import report_masked
-from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError
 from geoseg.messages import note, replay
 from geoseg.models.networks.encoders.band_groups import readable
 from geoseg.scenes import Scene
+from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.spec import EncoderSpec, RunSpec
 from geoseg.spec.band_names import few_names
@@ -39,19 +40,14 @@ class EncodedScene:
     """Its session returns features at `bundle.model.stride`; `geoseg.engine.feature_rows` runs it."""
 
 
-def bands_read(encoder: EncoderSpec, scene: Scene) -> tuple[str, ...]:
+def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> tuple[str, ...]:
     """Return the bands of a scene that an encoder reads, in its order: of the modality that has most.
 
     A note names bands of that modality that the scene lacks.
 
     Raises:
-        BandError: the encoder can read none of its bands.
+        BandError: the encoder can read none of the bands.
     """
-    return bands_in_common(encoder, scene.name, scene.band_names)
-
-
-def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> tuple[str, ...]:
-    """Return the bands that an encoder reads of those of a scene; see `bands_read`."""
     best: tuple[str, ...] = ()
     lacking: list[str] = []
     for modality in encoder.modalities:

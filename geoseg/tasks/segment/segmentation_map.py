@@ -62,8 +62,8 @@ def map_segments(
             # As in a map by geoseg flood.
             recipe = replace(recipe, min_area=task("flood").min_area)
         if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+            return plan(recipe, spec.run, spec)
+        return make_map(recipe, spec.run, spec, progress)
 
 
 def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:
@@ -73,5 +73,5 @@ def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> Run
     with ExitStack() as stack:
         recipe = similarity_recipe(spec, stack, progress, dry_run=dry_run)
         if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+            return plan(recipe, spec.run, spec)
+        return make_map(recipe, spec.run, spec, progress)

@@ -25,15 +25,17 @@ from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.reading import ahead
 from geoseg.engine.recipe import Extras
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
+from geoseg.engine.unused_options import warn_of_unused
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.features import Features
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import reading_inputs
+from geoseg.files.process_memory import resident_mib
 from geoseg.files.scratch import Spill
 from geoseg.files.store_path import folder_beside
 from geoseg.grid import Grid
 from geoseg.messages import collected, collecting, warn
-from geoseg.outputs import Kind, OutputFiles, open_vector, write_texts
+from geoseg.outputs import Kind, Layer, OutputFiles, open_layers, write_texts
 from geoseg.outputs.cog import unreferenced
 from geoseg.outputs.style_files import style_texts
 from geoseg.outputs.styles import style_facts
@@ -42,7 +44,7 @@ from geoseg.pixels import NODATA_CLASS, Strip, nodata_class
 from geoseg.polygons import Storage
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
-from geoseg.runtimes.memory import check_peak, hold, resident_mib
+from geoseg.runtimes.memory import check_peak, hold
 from geoseg.scenes.class_map import open_class_map
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
@@ -97,6 +99,7 @@ def vectorize(
     if QUANTILES in run.attributes:
         raise UsageError(f"`--attributes {QUANTILES}`: class rasters have no scores; leave it out")
     begin(run, (mask,))
+    warn_of_unused(run, ())
     started = time.monotonic()
     with ExitStack() as stack:
         with opening(mask):
@@ -120,14 +123,13 @@ def vectorize(
         extras = stack.enter_context(measuring_exposure(extras, run, crs, given_classes, schema))
         outputs = outputs_of(run)
         beside = stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
-        vector = open_vector(
-            run.output,
-            layer="segments",
-            classes=[item for item in named if item.value],
+        layer = Layer(
+            name="segments",
+            classes=tuple(item for item in named if item.value),
             schema={**schema, **extras.schema},
             crs=crs,
-            beside=beside,
         )
+        vector = open_layers(run.output, [layer], beside=beside)
         writer = MapWriter(
             grid,
             named,

@@ -19,6 +19,8 @@ from geoseg.models.networks.change.shallow import shallow_encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geoseg.spec import NetworkSpec
+
 WIDTH, TOKENS, HEADS = 32, 4, 8
 DECODERS = 8
 """Blocks in which pixels attend to tokens."""
@@ -71,3 +73,8 @@ class BitemporalTransformer(nn.Module):
         for block in self.look:
             pixels = block(pixels, tokens)
         return pixels.transpose(1, 2).reshape_as(features)
+
+
+def build(spec: NetworkSpec, bands: int, planes: int) -> nn.Module:
+    """Build the network of a description; for the arguments see `build_change`."""
+    return BitemporalTransformer(bands, planes, spec.encoder, spec.pretrained)

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
-from geoseg.models.networks.change.bit import BitemporalTransformer
-from geoseg.models.networks.change.changeformer import ChangeFormer
-from geoseg.models.networks.change.changevit import ChangeViT
-from geoseg.models.networks.change.fully_convolutional import FullyConvolutional, Joined
 from geoseg.models.networks.change.two_dates import dates_of
 from torch import Tensor, nn
 
 from geoseg.spec import NetworkSpec
-
-JOINED: dict[str, Joined] = {
-    "fc-ef": "early",
-    "fc-siam-conc": "concatenated",
-    "fc-siam-diff": "difference",
-}
 
 
 class TwoDatesNetwork(nn.Module):
@@ -43,7 +34,9 @@ def _channels(planes: Tensor, wanted: list[int]) -> Tensor:
 
 
 def build_change(spec: NetworkSpec, bands: Sequence[str], planes: int) -> nn.Module:
-    """Build a network of two dates.
+    """Build a network of two dates, by `build` of the file with the name of the family.
+
+    The family is the name of the architecture up to its first hyphen: `fc.py` has `fc-ef`.
 
     Args:
         spec: architecture and encoder.
@@ -55,13 +48,5 @@ def build_change(spec: NetworkSpec, bands: Sequence[str], planes: int) -> nn.Mod
         ValueError: timm or segmentation-models-pytorch has no such encoder.
     """
     first, second = dates_of(bands)
-    count = len(first)
-    if spec.architecture in JOINED:
-        body: nn.Module = FullyConvolutional(count, planes, JOINED[spec.architecture])
-    elif spec.architecture == "bit":
-        body = BitemporalTransformer(count, planes, spec.encoder, spec.pretrained)
-    elif spec.architecture == "changeformer":
-        body = ChangeFormer(count, planes, spec.encoder, spec.pretrained)
-    else:
-        body = ChangeViT(count, planes, spec.encoder.removeprefix("tu-"), spec.pretrained is not None)
-    return TwoDatesNetwork(body, first, second)
+    family = import_module(f"{__package__}.{spec.architecture.partition('-')[0]}")
+    return TwoDatesNetwork(family.build(spec, len(first), planes), first, second)

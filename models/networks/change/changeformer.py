@@ -16,6 +16,8 @@ from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geoseg.spec import NetworkSpec
+
 WIDTH = 64
 """Channels of the decoder (256 in the paper, whose encoder is ten times larger)."""
 
@@ -74,3 +76,8 @@ class ChangeFormer(nn.Module):
         ]
         logits: Tensor = self.head(self.rise(self.join(torch.cat(quarter, dim=1))))
         return logits
+
+
+def build(spec: NetworkSpec, bands: int, planes: int) -> nn.Module:
+    """Build the network of a description; for the arguments see `build_change`."""
+    return ChangeFormer(bands, planes, spec.encoder, spec.pretrained)

@@ -19,6 +19,8 @@ from geoseg.models.networks.change.shallow import shallow_encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geoseg.spec import NetworkSpec
+
 WIDTH = 64
 """Channels of the decoder."""
 DETAIL = "resnet18"
@@ -111,3 +113,8 @@ class ChangeViT(nn.Module):
         """(N, P, D): the tokens of the patches, without those of class and registers."""
         tokens: Tensor = self.vit.forward_features(image)[:, self.vit.num_prefix_tokens :]
         return tokens
+
+
+def build(spec: NetworkSpec, bands: int, planes: int) -> nn.Module:
+    """Build the network of a description; for the arguments see `build_change`."""
+    return ChangeViT(bands, planes, spec.encoder.removeprefix("tu-"), spec.pretrained is not None)

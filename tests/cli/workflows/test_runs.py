@@ -120,6 +120,16 @@ def test_requests_that_do_not_fit(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_plans_and_vectorize_warn_of_options_that_nothing_reads(
+    folder: Path, tmp_path: Path, geoseg: Geoseg
+) -> None:
+    _, err = geoseg("flood", folder / "after.tif", "-o", tmp_path / "x.gpkg", "--max-hand", "3", "--dry-run")
+    assert "`--max-hand`: not used, because there is no `--hand`" in err
+    Image.fromarray(np.ones((8, 8), np.uint8)).save(tmp_path / "m.png")
+    _, err = geoseg("vectorize", tmp_path / "m.png", "-o", tmp_path / "x.gpkg", "--zone-name", "district")
+    assert "`--zone-name`: not used, because there is no `--zones`" in err
+
+
 def test_vectorize_tells_what_is_in_a_bare_mask(tmp_path: Path, geoseg: Geoseg) -> None:
     mask = np.zeros((40, 60), np.uint8)
     mask[5:10, 5:20] = 3

@@ -317,7 +317,7 @@ def test_labels_beyond_the_classes_are_refused(tmp_path: Path) -> None:
     spec = config(str(path), tmp_path)
     (place,) = sample_windows(find_samples(spec.data), spec.data)
     chip = read_chip(place, spec.data, ("vv",))
-    with pytest.raises(SceneError, match=r"a\.tif: label value 7 is none of the 2 classes \(0 to 1\)"):
+    with pytest.raises(SceneError, match=r"a\.tif: label value 7 is not one of the 2 classes \(0 to 1\)"):
         check_classes(chip, 2)
     check_classes(chip, 8)
 

@@ -21,7 +21,7 @@ from geoseg.engine.drawing import place_of
 from geoseg.engine.map_report import place_of_map, rate_facts, write_report
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs import companions, open_vector
+from geoseg.outputs import Layer, companions, open_layers
 from geoseg.outputs.layer import Kind
 from geoseg.outputs.map_sheet import MOST_POINTS, MOST_SHAPES, svg_paths
 from geoseg.outputs.picture import MapPicture
@@ -59,7 +59,9 @@ def write(
             for item in made.classes
         ]
         with together(path, page, *companions(path), overwrite=True) as beside:
-            sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=UTM, beside=beside)
+            sink = open_layers(
+                path, [Layer(name="flood", schema=schema, classes=tuple(classes), crs=UTM)], beside=beside
+            )
             sink.write(make_features(count))
             sink.finish(made, footprint)
             labels = np.zeros((100, 200), np.uint8)

@@ -16,7 +16,7 @@ from PIL import Image
 from pyproj import CRS
 
 from geoseg.features import Features
-from geoseg.outputs import Layer, open_layers, open_vector
+from geoseg.outputs import Layer, open_layers
 from geoseg.outputs.layer import Kind
 from geoseg.outputs.styles import FILL_ALPHA, rgb
 from geoseg.run_record import RunRecord
@@ -62,8 +62,8 @@ def opened(
     ) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]:
         path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
         with together(path, overwrite=True) as beside:
-            sink = open_vector(
-                path, layer="flood", classes=classes[1:], schema=schema, crs=crs, beside=beside
+            sink = open_layers(
+                path, [Layer(name="flood", schema=schema, classes=tuple(classes[1:]), crs=crs)], beside=beside
             )
             sink.write(make_features(count))
             sink.finish(written, footprint)
@@ -193,10 +193,19 @@ def changes(
         },
     )
     with together(path, overwrite=True) as beside:
-        sink = open_vector(
-            path, layer="change", classes=transitions, schema=DATED, crs=crs, beside=beside,
-            categories={"from_class": crops},
-        )  # fmt: skip
+        sink = open_layers(
+            path,
+            [
+                Layer(
+                    name="change",
+                    schema=DATED,
+                    classes=tuple(transitions),
+                    crs=crs,
+                    categories={"from_class": tuple(crops)},
+                )
+            ],
+            beside=beside,
+        )
         sink.write(features)
         sink.finish(record.model_copy(update={"task": "change"}), scene)
     found = {}

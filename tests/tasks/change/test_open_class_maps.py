@@ -141,7 +141,8 @@ def test_what_is_for_scenes_is_refused_or_told(compare: Compare, tmp_path: Path)
     with pytest.raises(UsageError, match="there are auto, classes, mad"):
         compare(*paths, method="magic")
     _, told = compare(*paths, coregister=True, threshold=3.0)
-    assert any("`--threshold`, `--coregister`: not used between class maps" in text for text in told.warnings)
+    reason = "because class maps are compared as they are"
+    assert any(f"`--threshold`, `--coregister`: not used, {reason}" in text for text in told.warnings)
 
 
 def test_the_order_of_years_is_looked_at(compare: Compare, tmp_path: Path) -> None:

@@ -323,6 +323,14 @@ def test_a_plan_counts_windows(scene: Path, model: ModelSpec, tmp_path: Path) ->
     assert not (tmp_path / "a.gpkg").exists()
 
 
+def test_options_that_nothing_reads_are_warned_of(
+    scene: Path, model: ModelSpec, tmp_path: Path, messages: Messages
+) -> None:
+    spec = request(scene, model, tmp_path / "x.gpkg", bbox_crs="EPSG:3857", batch_size=2)
+    map_facilities(spec, progress, dry_run=True)
+    assert any("`--bbox-crs`: not used, because there is no `--bbox`" in text for text in messages.warnings)
+
+
 def test_too_small_and_no_crs(counts: NDArray[np.uint16], model: ModelSpec, tmp_path: Path) -> None:
     small = write_scene(tmp_path / "small.tif", counts[None, :71, :90], ["green"])
     with pytest.raises(

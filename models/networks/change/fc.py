@@ -14,7 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geoseg.spec import NetworkSpec
+
 Joined = Literal["early", "concatenated", "difference"]
+
+JOINED: dict[str, Joined] = {
+    "fc-ef": "early",
+    "fc-siam-conc": "concatenated",
+    "fc-siam-diff": "difference",
+}
 
 STAGES = ((16, 2), (32, 2), (64, 3), (128, 3))
 """Channels and convolutions of each stage."""
@@ -93,3 +101,8 @@ class FullyConvolutional(nn.Module):
             skips.append(planes)
             planes = functional.max_pool2d(planes, 2)
         return skips, planes
+
+
+def build(spec: NetworkSpec, bands: int, planes: int) -> nn.Module:
+    """Build the network of a description; for the arguments see `build_change`."""
+    return FullyConvolutional(bands, planes, JOINED[spec.architecture])
