@@ -298,12 +298,16 @@ def _classes(
     stored: NDArray[np.generic], valid: NDArray[np.bool_], spec: LabelSpec, path: Path
 ) -> NDArray[np.uint8]:
     """Convert stored values to classes."""
-    codes = [int(code) for code in np.unique(stored[valid])]
     label = np.full(stored.shape, IGNORE, np.uint8)
-    for code in codes:
+    for value in np.unique(stored[valid]).tolist():
+        if not float(value).is_integer():
+            raise SceneError(
+                f"{path}: label value {value:g} is not a whole number, so no class; give a raster of classes"
+            )
+        code = int(value)
         if (code == IGNORE and code not in spec.codes) or code in spec.ignore:
             continue
-        if spec.codes and code not in spec.codes:
+        if code not in spec.codes and (spec.codes or not 0 <= code < IGNORE):
             raise SceneError(
                 f"{path}: label value {code} has no class; add it to labels.codes or labels.ignore"
             )

@@ -54,6 +54,29 @@ def test_a_code_that_nothing_explains_is_refused(labelled: DataSpec) -> None:
         read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "text"),
+    [
+        ("float32", 0.5, r"label value 0.5 is not a whole number"),
+        ("int16", -1, r"label value -1 has no class"),
+        ("uint16", 311, r"label value 311 has no class"),
+    ],
+)
+def test_a_value_that_is_no_class_is_refused_without_codes_too(
+    labelled: DataSpec, dtype: str, value: float, text: str
+) -> None:
+    path = labelled.root / "west" / "label" / "chip_0.tif"
+    with rasterio.open(path) as file:
+        profile, values = file.profile, file.read()
+    values = values.astype(dtype)
+    values[:, 30:40] = value
+    with rasterio.open(path, "w", **{**profile, "dtype": dtype, "nodata": None}) as file:
+        file.write(values)
+    data = labelled.model_copy(update={"labels": labelled.labels.model_copy(update={"codes": {}})})
+    with pytest.raises(SceneError, match=text):
+        read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
+
+
 def test_polygons_are_burnt(labelled: DataSpec, tmp_path: Path) -> None:
     lake = box(EAST + 100, NORTH - 300, EAST + 250, NORTH - 200)
     geopandas.GeoDataFrame(geometry=[lake], crs=32633).to_file(tmp_path / "lake.gpkg")
