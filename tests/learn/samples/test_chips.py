@@ -77,6 +77,22 @@ def test_a_value_that_is_no_class_is_refused_without_codes_too(
         read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
 
 
+@pytest.mark.parametrize(("codes", "used"), [({1: 0, 2: 1}, True), ({}, False)])
+def test_the_nodata_value_of_a_label_is_a_class_where_codes_say_so(
+    labelled: DataSpec, codes: dict[int, int], used: bool
+) -> None:
+    labels = labelled.labels.model_copy(update={"codes": codes})
+    data = labelled.model_copy(update={"labels": labels})
+    place = sample_windows(find_samples(data), data)[0]
+    before = read_chip(place, data, ("green",)).label
+    with rasterio.open(labelled.root / "west" / "label" / "chip_0.tif", "r+") as file:
+        file.nodata = 1
+    after = read_chip(place, data, ("green",)).label
+    background = before == (0 if codes else 1)
+    assert background.any()
+    np.testing.assert_array_equal(after, before if used else np.where(background, IGNORE, before))
+
+
 def test_polygons_are_burnt(labelled: DataSpec, tmp_path: Path) -> None:
     lake = box(EAST + 100, NORTH - 300, EAST + 250, NORTH - 200)
     geopandas.GeoDataFrame(geometry=[lake], crs=32633).to_file(tmp_path / "lake.gpkg")
