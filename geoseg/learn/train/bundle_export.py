@@ -321,19 +321,22 @@ def _prepare(network: nn.Module, channels: int, tile: int | None) -> tuple[torch
 
 def store_fp16(path: Path) -> None:
     """Store large weights of an ONNX file as float16, each with a cast to float32."""
-    # Weights in a file beside it are read one by one: all in float32 are twice what is kept.
     graph = onnx.load(str(path), load_external_data=False)
     casts = []
-    for weight in graph.graph.initializer:
+    for stored in graph.graph.initializer:
+        # A copy: what a message of the graph has once held stays in memory as long as the graph.
+        weight = onnx.TensorProto()
+        weight.CopyFrom(stored)
         if uses_external_data(weight):
             load_external_data_for_tensor(weight, str(path.parent))
             weight.data_location = onnx.TensorProto.DEFAULT
             del weight.external_data[:]
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < FP16_MIN_VALUES:
-            continue
-        name, values = weight.name, onnx.numpy_helper.to_array(weight)
-        weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
+        name = weight.name
+        if weight.data_type == onnx.TensorProto.FLOAT and np.prod(weight.dims) >= FP16_MIN_VALUES:
+            values = onnx.numpy_helper.to_array(weight)
+            weight = onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
+            casts.append(onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
+        stored.CopyFrom(weight)
     nodes = [*casts, *graph.graph.node]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
