@@ -23,7 +23,7 @@ from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window
 from geoseg.scenes.resampling import same_crs
-from geoseg.scenes.vector_files import reading_vector
+from geoseg.scenes.vector_files import layer_of, reading_vector
 
 BLOCK = 512
 """Pixels a side of the blocks that are rasterised at once, aligned to the first pixel of the grid."""
@@ -50,7 +50,7 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
     with opening(path, _REMEDY), reading_vector(path) as file:
-        return tuple(str(name) for name in pyogrio.read_info(file)["fields"])
+        return tuple(str(name) for name in pyogrio.read_info(file, layer=layer_of(path, file))["fields"])
 
 
 def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
@@ -64,7 +64,8 @@ def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
     with opening(path, _REMEDY), reading_vector(path) as file:
-        meta, _, _, values = pyogrio.raw.read(file, columns=list(excluded), read_geometry=False)
+        layer = layer_of(path, file)
+        meta, _, _, values = pyogrio.raw.read(file, layer=layer, columns=list(excluded), read_geometry=False)
     counts: dict[str, int] = {}
     for column, column_values in zip(meta["fields"], values, strict=True):
         for text in _texts(column_values)[_among(column_values, excluded[str(column)])]:
@@ -90,7 +91,8 @@ def read_polygons(
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
     with opening(path, _REMEDY), reading_vector(path) as file:
-        meta, _, wkb, values = pyogrio.raw.read(file, columns=list(excluded), force_2d=True)
+        layer = layer_of(path, file)
+        meta, _, wkb, values = pyogrio.raw.read(file, layer=layer, columns=list(excluded), force_2d=True)
         features = shapely.from_wkb(wkb if wkb is not None else [])
         included = np.ones(len(features), np.bool_)
         for column, column_values in zip(meta["fields"], values, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import zipfile
@@ -15,10 +16,12 @@ from pyproj.exceptions import CRSError
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_regular
 from geoseg.files.network import gdal_closed, needs_network, plain
+from geoseg.messages import note
 from geoseg.scenes.file_kinds import (
     HEAD,
     PIPELINE,
     SQLITE,
+    VECTORS,
     check_vector_kind,
     file_head,
     root_of,
@@ -26,6 +29,9 @@ from geoseg.scenes.file_kinds import (
 )
 from geoseg.scenes.references import check_local
 from geoseg.scenes.sqlite_files import settled
+from geoseg.spec.band_names import few_names
+
+LOG = logging.getLogger(__name__)
 
 _MEMBER_ROOTS = frozenset({"kml", "gpx", "featurecollection"})
 """First elements of XML that is read from a ZIP, such as a KMZ."""
@@ -64,6 +70,34 @@ def _off_the_network() -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options(before)
+
+
+def layer_of(path: Path | str, file: Path | str, preferred: str = "") -> str:
+    """Return the layer of a vector file that is read: the first with geometries; a note names it of several.
+
+    Args:
+        path: for messages.
+        file: from `reading_vector`.
+        preferred: a layer that is read where the file has it.
+
+    Raises:
+        SceneError: the file has no layer.
+    """
+    import pyogrio  # noqa: PLC0415 - vector files only
+
+    kinds = {str(name): geometry for name, geometry in pyogrio.list_layers(file)}
+    if not kinds:
+        raise SceneError(f"{path} has no layer; give a {VECTORS}")
+    if preferred in kinds:
+        return preferred
+    layers = [name for name, geometry in kinds.items() if geometry is not None] or list(kinds)
+    if len(layers) > 1:
+        note(
+            LOG,
+            f"{path} has the layers {few_names(layers, 12)}: {layers[0]} is read; for another one, give "
+            "a file that has only that layer",
+        )
+    return layers[0]
 
 
 def crs_of(path: Path, text: str | None) -> CRS | None:

@@ -21,7 +21,7 @@ from geoseg.learn.evaluate.class_raster import Stratum
 from geoseg.learn.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
 from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
-from geoseg.scenes.vector_files import crs_of, reading_vector
+from geoseg.scenes.vector_files import crs_of, layer_of, reading_vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,10 +64,7 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
 
 def _from_vector(path: Path, file: Path | str, column: str) -> Points:
     """Read points from a file or its copy; `path` is for messages."""
-    layers = [str(name) for name in pyogrio.list_layers(file)[:, 0]]
-    layer = SAMPLE_LAYER if SAMPLE_LAYER in layers else layers[0] if layers else None
-    if layer is None:
-        raise SceneError(f"{path}: the file has no layer; give a sample of points")
+    layer = layer_of(path, file, SAMPLE_LAYER)
     _require_column(path, column, [str(name) for name in pyogrio.read_info(file, layer=layer)["fields"]])
     meta, _, wkb, (values,) = raw.read(file, layer=layer, columns=[column], force_2d=True)
     if wkb is None:
@@ -87,7 +84,7 @@ def _from_vector(path: Path, file: Path | str, column: str) -> Points:
         y=shapely.get_y(shapes),
         crs=crs_of(path, meta["crs"]),
         reference=np.asarray(values, object),
-        strata=_read_strata(file) if STRATA_TABLE in layers else None,
+        strata=_read_strata(file) if STRATA_TABLE in pyogrio.list_layers(file)[:, 0] else None,
     )
 
 

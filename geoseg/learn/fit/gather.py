@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.engine.normalise import Normaliser, scene_statistics
-from geoseg.errors import ModelError, SceneError, UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.learn.fit.encoder_features import PixelEncoder
 from geoseg.learn.fit.features import (
     BANDS,
@@ -36,8 +36,8 @@ from geoseg.scenes import Scene
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import Atmosphere, ClassSpec, InputSpec, ModelBand, Units
 from geoseg.spec.fit import FitSpec
-from geoseg.tasks.segment.encoded_scene import bands_in_common
-from geoseg.tasks.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle, modality_of
+from geoseg.tasks.segment.encoded_scene import bands_in_common, check_units
+from geoseg.tasks.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle
 
 LOG = logging.getLogger(__name__)
 
@@ -257,13 +257,7 @@ def _encoder(
     first = scenes[0].scene
     known = described_encoder(spec.encoder)
     bands = bands_in_common(known, first.name, first.band_names)
-    units = modality_of(known, bands).units
-    if units != inputs.units:  # before the export, which takes its time
-        remedy = "fit without an encoder" if first.sensor else "name the sensor with `--sensor`"
-        of = f" of {first.sensor.name}" if first.sensor else ""
-        raise ModelError(
-            f"encoder {spec.encoder} reads {units}, and the scenes have {inputs.units}{of}: {remedy}"
-        )
+    check_units(known, first, bands, "fit without an encoder")
     bundle = encoder_bundle(
         EncoderChoice(name=spec.encoder, weights=spec.weights), bands, gsd=inputs.resolution
     )

@@ -26,7 +26,7 @@ from geoseg.files.text_tables import SUFFIXES, read_table
 from geoseg.messages import note, warn
 from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
-from geoseg.scenes.vector_files import crs_of, reading_vector
+from geoseg.scenes.vector_files import crs_of, layer_of, reading_vector
 from geoseg.spec import ClassSpec
 from geoseg.spec.band_names import few_names
 from geoseg.spec.palette import model_colour
@@ -187,15 +187,13 @@ def _from_vector(
     path: Path, file: Path | str, column: str | None
 ) -> tuple[NDArray[np.object_], Sequence[object], CRS | None]:
     """Read labels from a file or its copy; `path` is for messages."""
-    layers = [str(name) for name in pyogrio.list_layers(file)[:, 0]]
-    if not layers:
-        raise SceneError(f"{path}: the file has no layer; {_REMEDY}")
-    info = pyogrio.read_info(file, layer=layers[0])
+    layer = layer_of(path, file)
+    info = pyogrio.read_info(file, layer=layer)
     kinds = {str(name): str(dtype) for name, dtype in zip(info["fields"], info["dtypes"], strict=True)}
     found = _column(path, column, kinds)
-    meta, _, wkb, (values,) = raw.read(file, layer=layers[0], columns=[found], force_2d=True)
+    meta, _, wkb, (values,) = raw.read(file, layer=layer, columns=[found], force_2d=True)
     if wkb is None:
-        raise SceneError(f"{path}: the layer {layers[0]} has no geometry; {_REMEDY}")
+        raise SceneError(f"{path}: the layer {layer} has no geometry; {_REMEDY}")
     return np.asarray(shapely.from_wkb(wkb), object), values.tolist(), crs_of(path, meta["crs"])
 
 
@@ -280,7 +278,7 @@ def _name(value: object) -> Name | None:
         return None
     if isinstance(value, int | np.integer):
         return int(value)
-    text = str(value).strip()
+    text = " ".join(str(value).split())
     if text.casefold() in MISSING:
         return None
     if isinstance(value, float) and value.is_integer():

@@ -22,7 +22,7 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.further_layers import as_stack_layers, open_layers
-from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
+from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer, with_nodata
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import Atmosphere, SceneSpec
 from geoseg.spec.presets import sensors
@@ -272,6 +272,9 @@ def read_label(path: Path, spec: LabelSpec, grid: Grid, window: Window) -> NDArr
         rasterised = vector.read(window, (LABEL,))
         return np.where(rasterised.valid, rasterised.data[0] * np.uint8(spec.inside), IGNORE).astype(np.uint8)
     layer = open_raster_layer(path, LABEL, categorical=True, index=spec.band)
+    if layer.bands[0].nodata in spec.codes:
+        # Labels often have the nodata value of the images that they were made from, such as 0.
+        layer = with_nodata(layer, None)
     with layer:
         same = (layer.grid.height, layer.grid.width) == (grid.height, grid.width)
         # A label without a CRS that has the size of the image shares its grid; any other label is warped.
@@ -298,12 +301,16 @@ def _classes(
     stored: NDArray[np.generic], valid: NDArray[np.bool_], spec: LabelSpec, path: Path
 ) -> NDArray[np.uint8]:
     """Convert stored values to classes."""
-    codes = [int(code) for code in np.unique(stored[valid])]
     label = np.full(stored.shape, IGNORE, np.uint8)
-    for code in codes:
+    for value in np.unique(stored[valid]).tolist():
+        if not float(value).is_integer():
+            raise SceneError(
+                f"{path}: label value {value:g} is not a whole number, so no class; give a raster of classes"
+            )
+        code = int(value)
         if (code == IGNORE and code not in spec.codes) or code in spec.ignore:
             continue
-        if spec.codes and code not in spec.codes:
+        if code not in spec.codes and (spec.codes or not 0 <= code < IGNORE):
             raise SceneError(
                 f"{path}: label value {code} has no class; add it to labels.codes or labels.ignore"
             )

@@ -56,7 +56,7 @@ class LabelSpec(Spec):
     """Pattern relative to the root, with the placeholders of the images."""
     band: Annotated[int, Field(ge=1)] = 1
     codes: dict[int, int] = {}
-    """Class 0..K-1 of each stored value; empty: the stored values are the classes."""
+    """Class 0..K-1 of each stored value, nodata included; empty: the stored values are the classes."""
     ignore: tuple[int, ...] = ()
     """Stored values without a class, in addition to 255 and the nodata value of the file."""
     inside: Annotated[int, Field(ge=0, le=254)] = 1

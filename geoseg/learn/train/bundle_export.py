@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import onnx
 import torch
+from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from pydantic import TypeAdapter
 from torch import nn
 
@@ -320,16 +321,22 @@ def _prepare(network: nn.Module, channels: int, tile: int | None) -> tuple[torch
 
 def store_fp16(path: Path) -> None:
     """Store large weights of an ONNX file as float16, each with a cast to float32."""
-    graph = onnx.load(str(path))
+    graph = onnx.load(str(path), load_external_data=False)
     casts = []
-    for index, weight in enumerate(graph.graph.initializer):
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < FP16_MIN_VALUES:
-            continue
-        values = onnx.numpy_helper.to_array(weight)
+    for stored in graph.graph.initializer:
+        # A copy: what a message of the graph has once held stays in memory as long as the graph.
+        weight = onnx.TensorProto()
+        weight.CopyFrom(stored)
+        if uses_external_data(weight):
+            load_external_data_for_tensor(weight, str(path.parent))
+            weight.data_location = onnx.TensorProto.DEFAULT
+            del weight.external_data[:]
         name = weight.name
-        half = onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
-        graph.graph.initializer[index].CopyFrom(half)
-        casts.append(onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT))
+        if weight.data_type == onnx.TensorProto.FLOAT and np.prod(weight.dims) >= FP16_MIN_VALUES:
+            values = onnx.numpy_helper.to_array(weight)
+            weight = onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
+            casts.append(onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
+        stored.CopyFrom(weight)
     nodes = [*casts, *graph.graph.node]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -12,15 +13,20 @@ from torch.utils.data import Dataset, Sampler
 
 from geoseg.engine.date_metadata import fact_value
 from geoseg.engine.normalise import STATISTICS
+from geoseg.errors import SceneError
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.helper_spec import TrainBand
 from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.messages import warn
 from geoseg.scenes.further_layers import layer_bands
 from geoseg.scenes.threshold_sample import sample as sample_blocks
-from geoseg.spec.band_names import date_of, plain_name
+from geoseg.spec import ClassSpec
+from geoseg.spec.band_names import date_of, few_names, plain_name
+
+LOG = logging.getLogger(__name__)
 
 Statistics = tuple[tuple[float, float], ...]
 """Mean and std of each band, in model units."""
@@ -324,3 +330,21 @@ def class_shares(windows: Windows, places: Sequence[SampleWindow], classes: int)
     for place in places:
         count += np.bincount(windows.read(place).label.ravel(), minlength=256)
     return np.asarray(count[:classes] / max(count[:classes].sum(), 1))
+
+
+def check_shares(shares: NDArray[np.float64], classes: Sequence[ClassSpec]) -> None:
+    """Warn of classes that no training pixel has.
+
+    Raises:
+        SceneError: no pixel has a label.
+    """
+    if not shares.any():
+        raise SceneError("no training pixel has a label; check data.labels and the split")
+    absent = [item.label for item, share in zip(classes, shares, strict=True) if not share]
+    if absent:
+        warn(
+            LOG,
+            "class-without-samples",
+            f"no training pixel has the class {few_names(absent, 6)}: the network cannot learn it; check "
+            "data.labels (codes, and the nodata value of the files) and the split",
+        )

@@ -9,7 +9,6 @@ from pathlib import Path
 import lightning
 from torch.utils.data import DataLoader
 
-from geoseg.errors import SceneError
 from geoseg.learn.samples import SampleWindow, find_samples, sample_windows, split
 from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.crops import (
@@ -18,6 +17,7 @@ from geoseg.learn.train.crops import (
     Statistics,
     WholeWindows,
     Windows,
+    check_shares,
     class_shares,
     config_statistics,
 )
@@ -96,8 +96,7 @@ def _train(
     windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec), chips=chips)
     statistics = _statistics(spec, windows, training)
     shares = class_shares(windows, training, len(spec.classes))
-    if not shares.sum():
-        raise SceneError("no training pixel has a label; check data.labels and the split")
+    check_shares(shares, spec.classes)
     write_description(spec, statistics, folder)
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
     counted = [float(share) for share in shares]

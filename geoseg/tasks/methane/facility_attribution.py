@@ -9,7 +9,6 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
@@ -20,7 +19,7 @@ from geoseg.files.text_tables import SUFFIXES, TextTable, read_table
 from geoseg.messages import warn
 from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
-from geoseg.scenes.vector_files import reading_vector
+from geoseg.scenes.vector_files import layer_of, reading_vector
 
 LOG = logging.getLogger(__name__)
 
@@ -118,12 +117,7 @@ def _none(path: Path) -> Facilities:
 
 def _read_facilities(path: Path, file: Path | str) -> Facilities:
     """Read facilities from a file or its copy; libraries may raise exceptions of their own."""
-    layers = [str(name) for name, _ in pyogrio.list_layers(file)]
-    if not layers:
-        raise SceneReadError(
-            f"`--facilities {path}` holds no layer; give a vector file of points or polygons"
-        )
-    frame = geopandas.read_file(file, layer=LAYER if LAYER in layers else layers[0])
+    frame = geopandas.read_file(file, layer=layer_of(path, file, LAYER))
     if not isinstance(frame, geopandas.GeoDataFrame):
         raise SceneReadError(
             f"`--facilities {path}` has no geometries; give a vector file of points or polygons"

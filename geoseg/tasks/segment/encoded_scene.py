@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from geoseg.atmosphere.cloud_warnings import report_masked
+from geoseg.engine.input_check import REMEDY
 from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import BandError
+from geoseg.errors import BandError, ModelError
 from geoseg.messages import note, replay
 from geoseg.models.networks.encoders.band_groups import readable
 from geoseg.scenes import Scene
@@ -24,6 +25,7 @@ from geoseg.tasks.segment.encoder_bundle import (
     EncoderChoice,
     described_encoder,
     encoder_bundle,
+    modality_of,
 )
 
 LOG = logging.getLogger(__name__)
@@ -66,6 +68,30 @@ def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> 
     return best
 
 
+def check_units(encoder: EncoderSpec, scene: Scene, bands: Sequence[str], otherwise: str = "") -> None:
+    """Check the units of bands before an encoder is exported for them, which takes its time.
+
+    Args:
+        encoder: the encoder.
+        scene: has the bands.
+        bands: that the encoder reads.
+        otherwise: remedy where the sensor is known; empty: a scene in the units of the encoder.
+
+    Raises:
+        ModelError: a band has other units than those that the encoder reads.
+    """
+    wanted = modality_of(encoder, bands).units
+    given = sorted({scene.units(name) for name in bands} - {wanted})
+    if given:
+        # Of the generic sensor neither scale nor offset is known.
+        sensor = scene.sensor.name if scene.sensor and scene.sensor.name != "generic" else ""
+        of = f" of {sensor}" if sensor else ""
+        remedy = (otherwise or f"give a scene in {wanted}") if sensor else REMEDY[wanted]
+        raise ModelError(
+            f"encoder {encoder.name} reads {wanted}, and {scene.name} has {', '.join(given)}{of}: {remedy}"
+        )
+
+
 def encode(
     scenes: Sequence[Scene],
     run: RunSpec,
@@ -93,6 +119,8 @@ def encode(
     bands = bands_in_common(
         encoder, ordered[0].name, [b for b in ordered[0].band_names if all(b in s for s in shared)]
     )
+    for scene in ordered:
+        check_units(encoder, scene, bands)
     first, *rest = (scene.select(bands) for scene in ordered)
     bundle = encoder_bundle(
         replace(choice, tile=choice.tile or run.tile), bands, dates=len(ordered), gsd=pixel_size(first)

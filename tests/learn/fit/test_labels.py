@@ -57,6 +57,7 @@ def test_a_table_of_points_is_read(text: str, tmp_path: Path) -> None:
         ({"id": 1, "class": 7}, None, 7),
         ({"id": 1, "class": 7.0}, None, 7),
         ({"id": 1, "class": "7"}, None, 7),
+        ({"id": 1, "class": " open  water "}, None, "open water"),
     ],
 )
 def test_the_class_of_a_feature(

@@ -54,6 +54,45 @@ def test_a_code_that_nothing_explains_is_refused(labelled: DataSpec) -> None:
         read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "text"),
+    [
+        ("float32", 0.5, r"label value 0.5 is not a whole number"),
+        ("int16", -1, r"label value -1 has no class"),
+        ("uint16", 311, r"label value 311 has no class"),
+    ],
+)
+def test_a_value_that_is_no_class_is_refused_without_codes_too(
+    labelled: DataSpec, dtype: str, value: float, text: str
+) -> None:
+    path = labelled.root / "west" / "label" / "chip_0.tif"
+    with rasterio.open(path) as file:
+        profile, values = file.profile, file.read()
+    values = values.astype(dtype)
+    values[:, 30:40] = value
+    with rasterio.open(path, "w", **{**profile, "dtype": dtype, "nodata": None}) as file:
+        file.write(values)
+    data = labelled.model_copy(update={"labels": labelled.labels.model_copy(update={"codes": {}})})
+    with pytest.raises(SceneError, match=text):
+        read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
+
+
+@pytest.mark.parametrize(("codes", "used"), [({1: 0, 2: 1}, True), ({}, False)])
+def test_the_nodata_value_of_a_label_is_a_class_where_codes_say_so(
+    labelled: DataSpec, codes: dict[int, int], used: bool
+) -> None:
+    labels = labelled.labels.model_copy(update={"codes": codes})
+    data = labelled.model_copy(update={"labels": labels})
+    place = sample_windows(find_samples(data), data)[0]
+    before = read_chip(place, data, ("green",)).label
+    with rasterio.open(labelled.root / "west" / "label" / "chip_0.tif", "r+") as file:
+        file.nodata = 1
+    after = read_chip(place, data, ("green",)).label
+    background = before == (0 if codes else 1)
+    assert background.any()
+    np.testing.assert_array_equal(after, before if used else np.where(background, IGNORE, before))
+
+
 def test_polygons_are_burnt(labelled: DataSpec, tmp_path: Path) -> None:
     lake = box(EAST + 100, NORTH - 300, EAST + 250, NORTH - 200)
     geopandas.GeoDataFrame(geometry=[lake], crs=32633).to_file(tmp_path / "lake.gpkg")

@@ -20,10 +20,11 @@ from geoseg.grid import Window
 from geoseg.run_record import RunRecord
 from geoseg.scenes import open_scene
 from geoseg.scenes.embeddings import check_comparable
-from geoseg.spec import EmbedSpec, SceneSpec
+from geoseg.spec import EmbedSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.embed import EmbedRun
 from geoseg.spec.presets import encoders, sensors
 from geoseg.tasks.segment.embed import embed
+from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.messages import Messages, progress
 from tests.products.ground import CRS, Ground, write_raster
 
@@ -197,3 +198,28 @@ def test_what_cannot_be_done_is_refused(
     with pytest.raises(error, match=text):
         run((scene(tmp_path),), tmp_path / name, **options)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("sensor", "text"),
+    [
+        (None, r"galileo-nano reads reflectance, and scene has dn: name the sensor with `--sensor`"),
+        ("naip", r"galileo-nano reads reflectance, and scene has dn of naip: give a scene in reflectance"),
+    ],
+)
+@pytest.mark.parametrize("like", [False, True], ids=["embed", "like"])
+def test_other_units_are_refused_before_the_encoder_is_exported(
+    sensor: str | None, text: str, like: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEOSEG_CACHE", str(tmp_path / "none"))
+    stored = np.stack([Ground().reflectance(band) * 250 for band in BANDS]).astype(np.uint8)
+    path = write_raster(tmp_path / "scene.tif", stored, descriptions=BANDS, crs=CRS)
+    given = SceneSpec(paths=(str(path),), sensor=sensor, clouds="none")
+    out = tmp_path / ("map.gpkg" if like else "emb.tif")
+    with rasterio.open(path) as file:
+        place = file.xy(20, 20)
+    similar = SegmentSpec(scene=given, run=RunSpec(output=out), like=(place,), weights="none")
+    features = EmbedSpec(scene=given, run=EmbedRun(output=out), weights="none")
+    with pytest.raises(ModelError, match=text):
+        _ = map_segments(similar) if like else embed(features, progress)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["scene.tif"]

@@ -359,7 +359,7 @@ def test_a_network_of_embeddings_maps_those_of_its_model_alone(tmp_path: Path) -
 def test_an_encoder_of_another_unit_is_refused_before_it_is_exported(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "aerial.tif", bands=("red", "green", "blue", "nir"), dtype="uint8")
     write_labels(tmp_path / "labels.geojson", points())
-    with pytest.raises(ModelError, match="reads reflectance, and the scenes have dn of naip: fit without"):
+    with pytest.raises(ModelError, match="reads reflectance, and aerial has dn of naip: fit without"):
         fit(tmp_path, [scene], sensor="naip", encoder="galileo-nano", weights="none")
 
 
