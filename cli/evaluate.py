@@ -25,9 +25,9 @@ class Evaluations(TyperGroup):
 
 def _suggestion(word: str) -> str:
     if accuracy.is_map(word):
-        command = f"geoseg evaluate sample {word} -n N -o POINTS, then geoseg evaluate area {word} POINTS"
+        command = f"`geoseg evaluate sample {word} -n N -o POINTS`, then `geoseg evaluate area {word} POINTS`"
     else:
-        command = f"geoseg evaluate maps {word}"
+        command = f"`geoseg evaluate maps {word}`"
     return f"geoseg evaluate has the commands maps, sample, area and methane, not {word!r}; run {command}"
 
 
