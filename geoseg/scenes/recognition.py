@@ -63,7 +63,7 @@ def recognise(
     Raises:
         UsageError: there is no sensor of the name `requested`.
         SceneError: the product's metadata name another instrument than `requested`.
-        BandError: the band labels fit several sensors that differ.
+        BandError: the band labels, or the name of a file, fit several sensors.
     """
     if requested is not None:
         sensor = _requested(requested, sensors)
@@ -233,10 +233,21 @@ def _by_file_names(
         if hits:
             counts = Counter(key for key, _ in hits)
             best = max(counts, key=lambda key: counts[key])
+            _refuse_equals(best, hits, counts)
             return SensorMatch(
                 sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
             )
     return None
+
+
+def _refuse_equals(best: str, hits: Sequence[tuple[str, str]], counts: Mapping[str, int]) -> None:
+    """Raise `BandError` if a name that fits a sensor fits another one, and as many names fit that."""
+    named = {name for key, name in hits if key == best}
+    equals = {key: name for key, name in hits if name in named and counts[key] == counts[best]}
+    if len(equals) > 1:
+        raise BandError(
+            f"{equals[best]} is named as files of {' and of '.join(equals)} are; select one with `--sensor`"
+        )
 
 
 def _explains_most(
@@ -366,11 +377,12 @@ def not_recognised(
     if count == 1:
         return BandError(f"{item.where} ({dtype}): the name does not identify the band; name it with {one}")
     fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]
-    could = (
-        f"set `--sensor` to one of {', '.join(fitting)}"
-        if fitting
-        else f"no sensor has stacks of {count} bands by default"
-    )
+    if len(fitting) == 1:
+        could = f"set `--sensor {fitting[0]}`"
+    elif fitting:
+        could = f"set `--sensor` to one of {', '.join(fitting)}"
+    else:
+        could = f"no sensor has stacks of {count} bands by default"
     extra = f"; a file of {CUBE} bands or more needs wavelengths" if count >= CUBE else ""
     return BandError(
         f"{item.file} has {count} {dtype} bands without names: {could}; or name the bands with {one}{extra}"

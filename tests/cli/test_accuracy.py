@@ -102,7 +102,7 @@ def test_warnings_pass_quiet(mapped: Path, points: Path, geoseg: Geoseg) -> None
         (["area", "{map}", "nowhere.gpkg"], 3, "nowhere.gpkg does not exist"),
         (["maps", "{map}"], 2, "is a map, not a config"),
         (["{map}"], 2, "run `geoseg evaluate sample {map} -n N -o POINTS`"),
-        (["{map}", "--sample", "a.gpkg"], 2, "then geoseg evaluate area {map} POINTS"),
+        (["{map}", "--sample", "a.gpkg"], 2, "then `geoseg evaluate area {map} POINTS`"),
         (["flood-sar", "--leave-one-out"], 2, "run `geoseg evaluate maps flood-sar`"),
         (["methane", "--inject"], 2, "--inject"),
     ],
