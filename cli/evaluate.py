@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperGroup
-
 from geoseg.errors import UsageError
 
 from . import accuracy, inject, sets
 from .command import add, group
+from .help_text import PlainGroup
 
 
-class Evaluations(TyperGroup):
+class Evaluations(PlainGroup):
     """The commands of `geoseg evaluate`. Unknown words are treated as arguments of older releases."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
