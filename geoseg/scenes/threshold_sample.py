@@ -51,8 +51,8 @@ def sampled(
         if not observed:
             raise NothingObservedError(
                 f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata or "
-                "masked. Check the nodata tag, the AOI, the mask of clouds (`--clouds none` maps without it), "
-                "and the files of the bands (`--band NAME=PATH`)"
+                "masked. Check the nodata tag, the AOI, the mask of clouds (`--clouds none` maps without "
+                "it), and the files of the bands (`--band NAME=PATH`)"
             )
 
 
