@@ -39,15 +39,15 @@ def write_styles(sources: Sequence[Path], target: Path, *, column: str | None) -
     with closing(sqlite3.connect(target)) as file, file:
         file.executescript(STYLES)
         for number, ((table, _), same) in enumerate(rows.items(), start=1):
-            row = list(same[0])
+            kept = list(same[0])
             document, *others = (_parsed(each[_QML]) for each in same)
             if sum(_add_classes(document, other) for other in others):
-                row[_SLD] = None
+                kept[_SLD] = None
             if column is not None and table != SCENE_LAYER:
                 set_instant(document, column)
-            row[0], row[_QML] = number, qml_text(document)
-            marks = ", ".join("?" for _ in row)
-            file.execute(f"INSERT INTO layer_styles VALUES ({marks})", row)  # noqa: S608 - only marks
+            kept[0], kept[_QML] = number, qml_text(document)
+            marks = ", ".join("?" for _ in kept)
+            file.execute(f"INSERT INTO layer_styles VALUES ({marks})", kept)  # noqa: S608 - only marks
 
 
 def _styles(path: Path) -> Iterator[Row]:

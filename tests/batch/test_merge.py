@@ -39,7 +39,7 @@ def mapped(
     north: float = 4_600_000,
     pixel: float = 10,
     value: int = 1,
-    classes: tuple[str, ...] = (),
+    classes: list[str] | None = None,
 ) -> Outcome:
     """Vectorize a raster of one class on 40 x 40 pixels; its first rows may hold nodata."""
     values = np.full((40, 40), value, np.uint8)
@@ -105,7 +105,7 @@ def styles_of(path: Path, layer: str) -> list[ElementTree.Element]:
 
 def test_the_style_has_the_classes_of_all_maps(tmp_path: Path) -> None:
     """Of many classes, a map styles only those that it has; QGIS would not draw polygons of others."""
-    classes = tuple(f"{number}=kind {number}:#{number:02x}{number:02x}40" for number in range(1, 60))
+    classes = [f"{number}=kind {number}:#{number:02x}{number:02x}40" for number in range(1, 60)]
     maps = [
         mapped(tmp_path, name, east=500_000 + 1000 * value, value=value, classes=classes)
         for name, value in (("a", 3), ("b", 40), ("c", 40))
@@ -116,7 +116,7 @@ def test_the_style_has_the_classes_of_all_maps(tmp_path: Path) -> None:
     found = {item.get("value"): symbols[item.get("symbol")] for item in style.iterfind(".//category")}
     assert set(found) == {"3", "40"}
     fills = {
-        value: [item.get("value") for item in symbol.iter("Option") if item.get("name") == "color"]
+        value: [item.get("value", "") for item in symbol.iter("Option") if item.get("name") == "color"]
         for value, symbol in found.items()
     }
     assert [colour.rsplit(",", 1)[0] for colour in (*fills["3"], *fills["40"])] == ["3,3,64", "40,40,64"]

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, misc"
 """Run an algorithm of the plugin in a project as the window of QGIS does; run by the system's Python.
 
 Usage: qgis_session.py PLUGINS ALGORITHM PARAMETERS PICTURE. PARAMETERS is a JSON object. Prints a JSON list
@@ -77,6 +77,8 @@ def main() -> None:
     handleAlgorithmResults(algorithm, context, feedback, True, given)
     layers = [node.layer() for node in project.layerTreeRoot().findLayers()]
     print(json.dumps([facts(layer, project) for layer in layers]), flush=True)
+    if not layers:
+        os._exit(0)
     settings = QgsMapSettings()
     settings.setLayers(layers)
     settings.setDestinationCrs(layers[0].crs())
