@@ -41,6 +41,7 @@ from . import (
 )
 from .command import add
 from .console import Verbosity
+from .help_text import PlainCommand, PlainGroup
 from .library_messages import silence
 from .startup import ReaderGoneError, handle_signals
 
@@ -51,6 +52,7 @@ LINES = 2
 
 app = typer.Typer(
     name="geoseg",
+    cls=PlainGroup,
     help="Make vector maps from satellite and aerial rasters: floods, change, methane, any network.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -70,9 +72,11 @@ add(app, "fit", fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(bench.app, name="bench")
 add(app, "export", export.export)
-app.command("doctor")(doctor.doctor)  # has no request, so that it runs with missing packages
+app.command("doctor", cls=PlainCommand)(
+    doctor.doctor
+)  # has no request, so that it runs with missing packages
 add(app, "demo", demo.demo)
-app.command("examples")(examples.examples)
+app.command("examples", cls=PlainCommand)(examples.examples)
 
 
 def _print_version(value: bool) -> None:

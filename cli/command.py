@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from geoseg.files.network import go_offline
 
 from . import options
 from .console import print_text
-from .short_help import write_short_help
+from .help_text import PlainCommand, PlainGroup, write_short_help
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -97,7 +97,7 @@ def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> Non
         declare: returns the command; its docstring is the help text. Called when the options are needed.
     """
 
-    class Declared(TyperCommand):
+    class Declared(PlainCommand):
         def get_params(self, ctx: Any) -> Any:
             built = _build(declare)
             self.params, self.callback = built.params, built.callback
@@ -118,7 +118,7 @@ def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> Non
     )
 
 
-def group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+def group(text: str, cls: type[TyperGroup] = PlainGroup) -> typer.Typer:
     """Make a group of commands that prints its help if no command is given.
 
     Args:

@@ -72,7 +72,7 @@ def _check_folder(folder: Path) -> None:
 
     if not re.match(NAME, folder.resolve().name):
         raise UsageError(
-            f"-o {folder}: its name becomes that of the model: three or more letters, digits, . _ - or "
+            f"`-o {folder}`: its name becomes that of the model: three or more letters, digits, . _ - or "
             "spaces, a letter first"
         )
     check_name(folder)

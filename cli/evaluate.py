@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperGroup
-
 from geoseg.errors import UsageError
 
 from . import accuracy, inject, sets
 from .command import add, group
+from .help_text import PlainGroup
 
 
-class Evaluations(TyperGroup):
+class Evaluations(PlainGroup):
     """The commands of `geoseg evaluate`. Unknown words are treated as arguments of older releases."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -25,9 +24,9 @@ class Evaluations(TyperGroup):
 
 def _suggestion(word: str) -> str:
     if accuracy.is_map(word):
-        command = f"geoseg evaluate sample {word} -n N -o POINTS, then geoseg evaluate area {word} POINTS"
+        command = f"`geoseg evaluate sample {word} -n N -o POINTS`, then `geoseg evaluate area {word} POINTS`"
     else:
-        command = f"geoseg evaluate maps {word}"
+        command = f"`geoseg evaluate maps {word}`"
     return f"geoseg evaluate has the commands maps, sample, area and methane, not {word!r}; run {command}"
 
 

@@ -42,13 +42,13 @@ def _run(request: ExportRequest, reporting: Reporting) -> None:
     if request.to == "tensorrt":
         if request.output is not None:
             raise UsageError(
-                "`--to tensorrt` writes the engine to the user's cache; remove -o (GEOSEG_CACHE sets the "
+                "`--to tensorrt` writes the engine to the user's cache; remove `-o` (GEOSEG_CACHE sets the "
                 "folder of the cache)"
             )
         export_engine(request, reporting)
         return
     if request.output is None:
-        raise UsageError("no output is given; add -o FOLDER; its name becomes the name of the bundle")
+        raise UsageError("no output is given; add `-o FOLDER`; its name becomes the name of the bundle")
     check_device(request.device)
     from geoseg.learn.train import missing_extra
 

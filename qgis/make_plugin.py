@@ -94,7 +94,7 @@ class Task:
     declared: Command[Any]
     help: str
     layer: str = ""
-    """Layer that is loaded; empty: the command writes no map."""
+    """Polygon layer of its maps; empty: the command writes none."""
     output: str = "vector-output"
     """How QGIS asks for the output."""
     group: str = "Maps"
@@ -131,7 +131,7 @@ def tasks() -> Iterator[Task]:
         "vectorize": "Polygons of many class rasters",
         "facilities": "Facilities",
     }
-    for name, _, _, command, _ in maps:
+    for name, _, _, command, layer in maps:
         words, title = " ".join(command), many[name]
         yield Task(
             name=f"batch{name}",
@@ -140,6 +140,7 @@ def tasks() -> Iterator[Task]:
             declared=declared_batch(words),
             help=f"Runs geoseg batch {words}: one map for each scene of a folder, a summary and a "
             "catalogue. The same run continues one that was interrupted.",
+            layer=layer,
             output="folder-output",
             group="Batch",
         )
@@ -212,7 +213,8 @@ def _kind(place: Place, task: Task) -> tuple[str, Mapping[str, Any]]:
     """Return how QGIS asks for an option, and further facts."""
     option, kind = place.option, bare_type(place.field.annotation)
     if place.name == "output":
-        return task.output, {"label": "Folder" if task.output == "folder-output" else "Map", "suffix": ".tif"}
+        label = {"folder-output": "Folder", "raster-output": "Features"}.get(task.output, "Map")
+        return task.output, {"label": label, "suffix": ".tif"}
     if option.argument and place.name in FILES:
         return FILES[place.name], {}
     if task.name == "fit" and place.name == "scene":

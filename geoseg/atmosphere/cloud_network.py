@@ -37,7 +37,7 @@ def cloud_network_for(scene: Scene) -> tuple[CloudSpec, ModelSpec]:
     if scene.grid.crs is None:
         raise ModelError(
             f"{scene.name}: cloud networks need pixels of about {installed[0].pixel:g} m, and without a CRS "
-            "the pixel size is unknown: give the raster its CRS (gdal_edit.py -a_srs)"
+            "the pixel size is unknown: give the raster its CRS (`gdal_edit.py -a_srs`)"
         )
     for spec in installed:
         for network in spec.networks:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +17,14 @@ from pyproj import CRS, Geod
 
 from geoseg.batch.degrees import DEGREES, moved
 from geoseg.batch.footprint import read_scene_layer
+from geoseg.batch.merged_style import write_styles
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.tasks import BatchTask
 from geoseg.features import Features
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.messages import note, warn
-from geoseg.outputs.gpkg_tables import STYLES
-from geoseg.outputs.layer import SCENE_LAYER
+from geoseg.outputs.layer import SCENE_LAYER, timed
 
 LOG = logging.getLogger(__name__)
 
@@ -34,6 +32,10 @@ UNREAD = (".parquet",)
 """Formats that are not merged."""
 HIDDEN = 0.99
 """Share of a map that better maps cover, from which it is hidden."""
+ACQUIRED = "acquired"
+"""Column: date and time of the scene."""
+UTC_ZONE = 100
+"""What GDAL calls UTC."""
 CUT = "cut"
 """Column: 1 for polygons that were cut, whose area is measured again and whose pixels are in proportion."""
 
@@ -84,7 +86,7 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         if not written:
             note(LOG, "no map has a polygon; the merged map holds the footprints only")
         _append(path, SCENE_LAYER, _scenes(maps), crs, append=False)
-        _copy_style(maps[0].path, path)
+        write_styles([item.path for item in maps], path, column=ACQUIRED if ACQUIRED in columns else None)
         files.commit()
     hidden = sum(
         cover is not None and cover.area >= HIDDEN * item.outline.area
@@ -157,15 +159,21 @@ def _covered(maps: Sequence[_Map]) -> list[shapely.Geometry | None]:
 
 
 def _columns(maps: Sequence[_Map]) -> dict[str, np.dtype[Any]]:
-    """Return the columns of all maps with their types, in order; other types than numbers are text."""
+    """Return the columns of all maps with their types, in order: numbers, dates and times, else text.
+
+    Polygons without dates get the time of their scene.
+    """
     columns: dict[str, np.dtype[Any]] = {}
     for item in maps:
         info = pyogrio.read_info(item.path, layer=item.layer)
         for name, kind in zip(info["fields"], info["dtypes"], strict=True):
-            own = np.dtype(kind) if np.dtype(kind).kind in "if" else np.dtype(object)
+            own = np.dtype(kind) if np.dtype(kind).kind in "ifM" else np.dtype(object)
             known = columns.setdefault(str(name), own)
             if known != own:
-                columns[str(name)] = np.dtype(object) if object in {known, own} else np.dtype(np.float64)
+                numbers = {known.kind, own.kind} <= {"i", "f"}
+                columns[str(name)] = np.dtype(np.float64 if numbers else object)
+    if "date_after" not in columns:
+        columns[ACQUIRED] = np.dtype("datetime64[ms]")
     return columns
 
 
@@ -177,6 +185,8 @@ def _features(
     shapes = moved(shapely.from_wkb(wkb), item.crs, crs)
     given = dict(zip(map(str, meta["fields"]), values, strict=True))
     table = {name: _filled(given.get(name), kind, len(shapes)) for name, kind in columns.items()}
+    if ACQUIRED in columns:
+        table[ACQUIRED] = np.repeat(_times([item]), len(shapes))
     table["scene"] = np.full(len(shapes), item.outcome.scene, object)
     cut = np.zeros(len(shapes), np.bool_)
     if cover is not None and len(shapes):
@@ -191,6 +201,11 @@ def _features(
     table[CUT] = cut.astype(np.int64)
     features = Features(geometry=shapes, columns=table)
     return features.take(~shapely.is_empty(shapes))
+
+
+def _times(maps: Sequence[_Map]) -> NDArray[np.datetime64]:
+    """Return the time of each scene in UTC; NaT where it is unknown."""
+    return timed(np.array([item.outcome.acquired for item in maps], object), "datetime")
 
 
 def _measure_again(
@@ -218,7 +233,7 @@ def _scenes(maps: Sequence[_Map]) -> Features:
         columns={
             "scene": np.array([item.outcome.scene for item in maps], object),
             "sensor": np.array([item.outcome.sensor for item in maps], object),
-            "acquired": np.array([item.outcome.acquired for item in maps], object),
+            ACQUIRED: _times(maps),
             "valid_share": np.array([item.outcome.valid_share for item in maps]),
         },
     )
@@ -227,6 +242,11 @@ def _scenes(maps: Sequence[_Map]) -> Features:
 def _append(path: Path, layer: str, features: Features, crs: CRS, *, append: bool) -> None:
     """Append features to a layer of a GeoPackage, or create the layer, and the file if there is none."""
     shapes = features.geometry
+    zones = {
+        name: np.full(len(shapes), UTC_ZONE, np.int32)
+        for name, values in features.columns.items()
+        if values.dtype == np.dtype("datetime64[ms]")
+    }
     points = bool(np.all(shapely.get_type_id(shapes) == shapely.GeometryType.POINT))
     raw.write(
         path,
@@ -236,27 +256,13 @@ def _append(path: Path, layer: str, features: Features, crs: CRS, *, append: boo
         crs=crs.to_wkt(),
         geometry_type="Point" if points else "MultiPolygon",
         promote_to_multi=not points,
+        gdal_tz_offsets=zones,
         driver="GPKG",
         layer=layer,
         append=append,
         **({} if append else {"layer_options": {"GEOMETRY_NAME": "geom"}}),
         **({} if path.exists() else {"dataset_options": {"VERSION": "1.3"}}),
     )
-
-
-def _copy_style(source: Path, target: Path) -> None:
-    """Copy the styles of a map to the merged map, if it is a GeoPackage with styles."""
-    if source.suffix.lower() != ".gpkg":
-        return
-    with closing(sqlite3.connect(source)) as file:
-        made = file.execute("SELECT 1 FROM sqlite_master WHERE name = 'layer_styles'").fetchone()
-        rows = file.execute("SELECT * FROM layer_styles").fetchall() if made else []
-    if not rows:
-        return
-    marks = ", ".join("?" for _ in rows[0])
-    with closing(sqlite3.connect(target)) as file, file:
-        file.executescript(STYLES)
-        file.executemany(f"INSERT INTO layer_styles VALUES ({marks})", rows)  # noqa: S608 - only marks
 
 
 def _layer(path: Path) -> str:
@@ -267,8 +273,7 @@ def _layer(path: Path) -> str:
 def _filled(values: NDArray[Any] | None, kind: np.dtype[Any], count: int) -> NDArray[Any]:
     """Return a column of a type; a column that the map lacks holds nothing."""
     if values is None:
-        nothing = np.nan if kind.kind == "f" else 0 if kind.kind == "i" else None
-        return np.full(count, nothing, kind)
+        return np.full(count, {"f": np.nan, "i": 0, "M": np.datetime64("NaT")}.get(kind.kind), kind)
     if kind.kind == "i" and values.dtype.kind == "f":
         return values
     return values.astype(kind) if kind.kind != "O" else np.array([_text(value) for value in values], object)

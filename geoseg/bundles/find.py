@@ -328,8 +328,8 @@ def _not_found(name: str) -> ModelError:
         return _not_a_bundle(Path(name))
     if name.startswith(HUB):
         return ModelError(
-            f"{name}: geoseg maps with networks of this machine; download and describe it: geoseg models "
-            f"describe {shlex.quote(name)} -o NAME"
+            f"{name}: geoseg maps with networks of this machine; download and describe it: `geoseg "
+            f"models describe {shlex.quote(name)} -o NAME`"
         )
     if urlsplit(name).scheme in {"http", "https", "s3"}:
         return ModelError(f"{name}: geoseg does not read networks from addresses; download the file first")

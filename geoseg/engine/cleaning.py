@@ -48,7 +48,7 @@ def cleaning_of(
             options = ", ".join(option for option, value in asked.items() if value)
             raise SceneError(
                 f"{name}: {options} needs a CRS, and the scene has none; "
-                "omit the option, or assign a CRS to the raster (gdal_edit.py -a_srs)"
+                "omit the option, or assign a CRS to the raster (`gdal_edit.py -a_srs`)"
             )
         least = 0.0
     if least and run.min_area is None:

@@ -71,7 +71,7 @@ class ValueRaster:
                 LOG,
                 "value-negative",
                 f"`--value {self.name}`: the raster has negative values under polygons, which are no "
-                "amounts; if they mean nodata, set its nodata value (gdal_edit.py -a_nodata VALUE)",
+                "amounts; if they mean nodata, set its nodata value (`gdal_edit.py -a_nodata VALUE`)",
             )
         return np.where(known, table["sum"].to_numpy(float), np.nan)
 
@@ -232,7 +232,7 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
     with opening(str(path)), reading_vector(path) as file:
         frame = pyogrio.read_dataframe(file)
     if frame.crs is None:
-        raise SceneError(f"`--zones {path}`: has no CRS; assign one (ogr2ogr -a_srs EPSG:CODE)")
+        raise SceneError(f"`--zones {path}`: has no CRS; assign one (`ogr2ogr -a_srs EPSG:CODE`)")
     frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
         raise SceneError(f"`--zones {path}`: holds no polygons")

@@ -211,7 +211,7 @@ def _measure(pair: Pair) -> MeasuredShift | None:
     except SceneError as error:
         raise SceneError(
             f"{pair.before.name} and {pair.after.name} have no observed pixel in common: are they of the "
-            "same place?"
+            "same place, and not masked (`--clouds none` maps without the mask of clouds)?"
         ) from error
     shifts = []
     for block in blocks:

@@ -131,7 +131,7 @@ def _check_resolution(spec: InputSpec, resolution_m: float | None) -> None:
             LOG,
             "pixel-size-unlike-training",
             f"pixels are {resolution_m:.3g} m, model {spec.name} was trained at {spec.resolution:.3g} m "
-            f"({ratio:.1f} times); resample the scene first, for example with gdalwarp -tr",
+            f"({ratio:.1f} times); resample the scene first, for example with `gdalwarp -tr`",
         )
 
 

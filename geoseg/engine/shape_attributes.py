@@ -52,7 +52,7 @@ class ShapeAttributes:
         if crs is None and self._attributes - {QUANTILES}:
             raise SceneError(
                 f"{scene}: `--attributes {','.join(attributes)}` needs a CRS, and the scene has none; "
-                "omit the option, or assign a CRS to the raster (gdal_edit.py -a_srs)"
+                "omit the option, or assign a CRS to the raster (`gdal_edit.py -a_srs`)"
             )
         geographic = None if crs is None else crs.geodetic_crs
         self._geod = Geod(ellps="WGS84") if geographic is None else geographic.get_geod()

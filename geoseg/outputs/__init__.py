@@ -114,7 +114,7 @@ def _format(path: Path) -> type[StagedSink]:
         raise UsageError(
             f"{path}: geoseg does not write shapefiles: they cut names of columns to 10 characters and files "
             "at 2 GB, and hold neither the style nor the record. Use .gpkg; if a program needs a shapefile: "
-            f"ogr2ogr {path.name} {path.stem}.gpkg"
+            f"`ogr2ogr {path.name} {path.stem}.gpkg`"
         )
     sink = _sink(suffix)
     if sink is None:

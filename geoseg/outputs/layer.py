@@ -91,7 +91,7 @@ class Layer:
                 f"layer {self.name!r} has columns {sorted(self.schema)}, not {sorted(features.columns)}"
             )
         out: list[Column] = [
-            _timed(np.asarray(features.columns[name], _DTYPES[kind]), kind)
+            timed(np.asarray(features.columns[name], _DTYPES[kind]), kind)
             for name, kind in self.schema.items()
         ]
         if any(len(column) != len(features) for column in out):
@@ -142,8 +142,8 @@ def _text(value: object) -> str | None:
     return None if isinstance(value, float) and math.isnan(value) else str(value)
 
 
-def _timed(values: Column, kind: Kind) -> Column:
-    """Return texts of dates and times as datetime64, NaT where unknown; other columns as they are."""
+def timed(values: Column, kind: Kind) -> Column:
+    """Return texts of dates and times as datetime64 in UTC, NaT where unknown; other columns as they are."""
     if kind == "date":
         return np.array([day_of(value) for value in values], "datetime64[D]")
     if kind == "datetime":

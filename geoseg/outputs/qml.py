@@ -68,6 +68,15 @@ def temporal(document: ElementTree.Element, layer: Layer, facts: StyleFacts) -> 
     ElementTree.SubElement(fixed, "end").text = f"{day}T23:59:59Z" if day else ""
 
 
+def set_instant(document: ElementTree.Element, column: str) -> None:
+    """Filter the features of a style by a column of times, where it has one day for all of them or none."""
+    for element in document.iterfind("temporal"):
+        if element.get("mode") == _FIXED:
+            element.attrib.update(enabled="1", mode=_INSTANT, startField=column, fixedDuration="1")
+            for day in element.iterfind("fixedRange/*"):
+                day.text = ""
+
+
 def labelling(document: ElementTree.Element, layer: Layer) -> None:
     """Add labels: the source rate of plumes, class and area of other polygons that are large enough."""
     labels = ElementTree.SubElement(document, "labeling", type="simple")
@@ -93,12 +102,11 @@ def labelling(document: ElementTree.Element, layer: Layer) -> None:
         bufferOpacity="0.9",
     )
     ElementTree.SubElement(settings, "text-format", multilineAlign="1")
-    is_point = layer.shape == "point"
-    # Around a point; in polygons horizontally.
-    ElementTree.SubElement(
-        settings, "placement", placement="6" if is_point else "4", dist="1", distUnits="MM", priority="5"
-    )
-    small = is_point or "rate_kg_h" in layer.schema
+    is_point, is_plume = layer.shape == "point", "rate_kg_h" in layer.schema
+    # Around a point, and around the centre of plumes, which are narrow; in other polygons horizontally.
+    placement = "6" if is_point else "0" if is_plume else "4"
+    ElementTree.SubElement(settings, "placement", placement=placement, dist="1", distUnits="MM", priority="5")
+    small = is_point or is_plume
     ElementTree.SubElement(
         settings,
         "rendering",

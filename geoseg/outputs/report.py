@@ -252,10 +252,10 @@ def _marked(text: str) -> Markup:
 
 def _chart_images(section: Section) -> Iterator[tuple[str, str]]:
     """Yield the address and the alternative text of each chart."""
-    from geoseg.outputs.charts import draw_svg  # noqa: PLC0415 - matplotlib, an optional package
-
     for chart in section.charts:
         if not chart.empty:
+            from geoseg.outputs.charts import draw_svg  # noqa: PLC0415 - matplotlib, an optional package
+
             yield _data_uri("image/svg+xml", draw_svg([chart]).encode()), f"Chart: {chart.title}"
 
 

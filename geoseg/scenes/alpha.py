@@ -34,7 +34,7 @@ def alpha_band(raster: Raster, *, labelled: bool) -> int | None:
         note(LOG, f"band {tagged} is tagged as alpha but its values vary: it is read as data")
         return None
     last = raster.count
-    if labelled or last not in _WITH_ALPHA or any(raster.descriptions) or raster.mask_source:
+    if labelled or last not in _WITH_ALPHA or any(raster.descriptions) or raster.masked:
         return None
     if any(raster.dtypes[index - 1].kind not in "iu" for index in (1, last)):
         return None

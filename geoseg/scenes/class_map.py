@@ -92,7 +92,7 @@ def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, as
             if asked and request.bands:
                 raise UsageError(
                     "`--band` is for scenes; `--method classes` compares rasters of one band: extract it "
-                    "with gdal_translate -b"
+                    "with `gdal_translate -b`"
                 )
             if asked:
                 raise SceneError(

@@ -204,6 +204,6 @@ def _refuse_hdf4(path: str) -> None:
         signature = file.read(4)
     if signature == _SIGNATURE_HDF4 and contents_of(path) is None:
         raise SceneReadError(
-            f"{path} is HDF4, which this GDAL does not read; convert it to GeoTIFF with gdal_translate -sds "
-            "of a GDAL that does (libgdal-hdf4 of conda-forge, or gdal-bin of Debian)"
+            f"{path} is HDF4, which this GDAL does not read; convert it to GeoTIFF with "
+            "`gdal_translate -sds` of a GDAL that does (libgdal-hdf4 of conda-forge, or gdal-bin of Debian)"
         )

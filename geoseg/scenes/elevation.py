@@ -42,7 +42,7 @@ def open_terrain(heights: Path | str, quantity: str, name: str, folder: Path) ->
         if grid.crs is None:
             raise SceneError(
                 f"{heights}: has no CRS, so {quantity} cannot be computed (the pixel size in metres is not "
-                "known); assign a CRS (gdal_edit.py -a_srs)"
+                "known); assign a CRS (`gdal_edit.py -a_srs`)"
             )
         with scratching(folder):
             file = rasterio.open(target, "w", **grid.geotiff(), **COMPUTED)

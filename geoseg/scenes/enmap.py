@@ -70,7 +70,7 @@ def enmap_product(files: Listing, metadata: str, image: str | None = None) -> Pr
     if image is None and (level == "1B" or len(images) > 1):
         raise SceneError(
             f"{files.root} is EnMAP level 1B: swaths of two detectors, not on a map grid; order level 1C, or "
-            "orthorectify it (EnPT, or gdalwarp -rpc of each image)"
+            "orthorectify it (EnPT, or `gdalwarp -rpc` of each image)"
         )
     if found is None:
         raise SceneError(

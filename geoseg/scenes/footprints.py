@@ -26,7 +26,7 @@ def metric_grid(grid: Grid, resolution: float, what: str) -> Grid:
     """
     if grid.crs is None:
         raise SceneError(
-            f"{what}: has no CRS, so its pixel size in metres is unknown; assign one (gdal_edit.py -a_srs)"
+            f"{what}: has no CRS, so its pixel size in metres is unknown; assign one (`gdal_edit.py -a_srs`)"
         )
     down, right = (
         1.0 if abs(size / resolution - 1) <= SAME else resolution / size for size in grid.pixel_size_m

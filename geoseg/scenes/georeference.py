@@ -22,7 +22,7 @@ from geoseg.grid import Grid
 CORNERS = "gdal_translate -a_ullr ULX ULY LRX LRY"
 """Command that sets the corners of a raster; unlike gdal_edit.py it works on every format."""
 
-ASSIGN = "assign one with gdal_edit.py -a_srs"
+ASSIGN = "assign one with `gdal_edit.py -a_srs`"
 
 HALF = 0.5
 """Pixels between the coordinates of centres and of corners."""
@@ -69,7 +69,7 @@ def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
             lack, remedy = "ground control points but no CRS", _warp(dataset, path)
     else:
         lack = _mixed_units(grid, crs)
-        remedy = "assign the correct CRS with gdal_edit.py -a_srs" if lack else ""
+        remedy = "assign the correct CRS with `gdal_edit.py -a_srs`" if lack else ""
     if not lack:
         _check_place(grid, path)
     return Georeference(grid=replace(grid, crs=None) if lack else grid, lack=lack, remedy=remedy)
@@ -97,12 +97,12 @@ def _check(dataset: rasterio.DatasetReader, grid: Grid, path: str) -> None:
     size = a * e - b * d
     text = ", ".join(f"{value:g}" for value in grid.transform.to_gdal())
     if not (np.isfinite(numbers).all() and math.isfinite(size)):
-        raise SceneError(f"{path}: its geotransform ({text}) is not finite; set it with {CORNERS}")
+        raise SceneError(f"{path}: its geotransform ({text}) is not finite; set it with `{CORNERS}`")
     if size == 0:
-        raise SceneError(f"{path}: its geotransform ({text}) has pixels of no size; set it with {CORNERS}")
+        raise SceneError(f"{path}: its geotransform ({text}) has pixels of no size; set it with `{CORNERS}`")
     # GDAL ignores a pixel scale of 0 and keeps the tie point.
     if grid.transform == Affine.identity() and len(dataset.gcps[0]) == 1:
-        raise SceneError(f"{path}: has a tie point but no pixel size; set its geotransform with {CORNERS}")
+        raise SceneError(f"{path}: has a tie point but no pixel size; set its geotransform with `{CORNERS}`")
 
 
 def _check_place(grid: Grid, path: str) -> None:
@@ -113,7 +113,9 @@ def _check_place(grid: Grid, path: str) -> None:
     name = grid.crs.to_string() if grid.crs.to_authority() is not None else grid.crs.name
     size = grid.pixel_size_m
     if not all(math.isfinite(side) and side > 0 for side in size):
-        raise SceneError(f"{path}: its pixels do not lie in the area of {name}; set its CRS, or {CORNERS}")
+        raise SceneError(
+            f"{path}: its pixels do not lie in the area of {name}; set its CRS, or its corners: `{CORNERS}`"
+        )
     extent = max(math.hypot(a, d) * grid.width, math.hypot(b, e) * grid.height)
     if grid.crs.is_projected and extent > MOST_EXTENT:
         raise SceneError(f"{path}: a side of {extent:.3g} m is longer than the Earth; check its geotransform")
@@ -147,13 +149,13 @@ def _without_transform(dataset: rasterio.DatasetReader, crs: CRS | None, path: s
     if dataset.rpcs is not None:
         return (
             "rational polynomial coefficients (RPCs) but no geotransform",
-            f"orthorectify it first: gdalwarp -rpc -to RPC_DEM=DEM.tif {file}",
+            f"orthorectify it first: `gdalwarp -rpc -to RPC_DEM=DEM.tif {file}`",
         )
     if dataset.tags(ns="GEOLOCATION"):
-        return "geolocation arrays (a swath) but no geotransform", f"warp it first: gdalwarp -geoloc {file}"
+        return "geolocation arrays (a swath) but no geotransform", f"warp it first: `gdalwarp -geoloc {file}`"
     if crs is not None:
-        return "a CRS but no geotransform", f"set its corners: {CORNERS} {file}"
-    return "no CRS", f"georeference it: {CORNERS} -a_srs EPSG:CODE {file}"
+        return "a CRS but no geotransform", f"set its corners: `{CORNERS} {file}`"
+    return "no CRS", f"georeference it: `{CORNERS} -a_srs EPSG:CODE {file}`"
 
 
 def _warp(dataset: rasterio.DatasetReader, path: str) -> str:
@@ -161,7 +163,7 @@ def _warp(dataset: rasterio.DatasetReader, path: str) -> str:
     points, crs = dataset.gcps
     fit = "-tps" if len(points) >= MANY_GCPS else "-order 1"
     source = "" if crs else " -s_srs EPSG:CODE"
-    return f"warp it first: gdalwarp {fit}{source} {shlex.quote(path)} OUT.tif"
+    return f"warp it first: `gdalwarp {fit}{source} {shlex.quote(path)} OUT.tif`"
 
 
 def _mixed_units(grid: Grid, crs: CRS) -> str:

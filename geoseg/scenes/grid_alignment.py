@@ -58,14 +58,15 @@ def common_grid(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]],
         if grid.crs is None or first.crs is None:
             raise SceneError(
                 f"{base_name(raster.path)} is one of {len(rasters)} files with the same bands, and some "
-                "have no CRS: they cannot be mosaicked; give one file, or assign a CRS (gdal_edit.py -a_srs)"
+                "have no CRS: they cannot be mosaicked; give one file, or assign a CRS "
+                "(`gdal_edit.py -a_srs`)"
             )
         placement = place(first, grid, what=base_name(raster.path))
         if placement.transformer is not None:
             raise SceneError(
                 f"{base_name(rasters[0].path)} and {base_name(raster.path)} lie in different CRSs "
                 f"({first.crs.to_string()}, {grid.crs.to_string()}): give files of one CRS, or reproject the "
-                f"others first: gdalwarp -t_srs {first.crs.to_string()} {_pixels(first)}-tap IN OUT"
+                f"others first: `gdalwarp -t_srs {first.crs.to_string()} {_pixels(first)}-tap IN OUT`"
             )
         move, reach = placement.forward, max(grid.height, grid.width, 1)
         drift = max(abs(move.a - 1), abs(move.e - 1), abs(move.b), abs(move.d)) * reach
@@ -76,7 +77,7 @@ def common_grid(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]],
             )
             raise SceneError(
                 f"{base_name(rasters[0].path)} and {base_name(raster.path)} have {what}: resample them to "
-                f"one grid first: gdalwarp {_pixels(first)}-tap IN OUT"
+                f"one grid first: `gdalwarp {_pixels(first)}-tap IN OUT`"
             )
         nudge = max(nudge, off)
         places.append((-round(move.f), -round(move.c)))

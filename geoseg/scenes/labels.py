@@ -44,7 +44,7 @@ class Labels:
         names = ", ".join(text for text in self.descriptions if text) or "without descriptions"
         return BandError(
             f"{self.name} has {len(self.descriptions)} bands ({names}), and it is not known which of them "
-            f"{does}; extract the band with gdal_translate -b N"
+            f"{does}; extract the band with `gdal_translate -b N`"
         )
 
 

@@ -89,7 +89,8 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
         opened(dataset.name)
         if dataset.count != 1:
             raise SceneError(
-                f"{path}: has {dataset.count} bands, and a phase is one; extract it with gdal_translate -b N"
+                f"{path}: has {dataset.count} bands, and a phase is one; extract it with "
+                "`gdal_translate -b N`"
             )
         kind = _kind(dataset)
         if kind not in "cf":
@@ -148,7 +149,7 @@ def _factor(path: Path | str, stated: str) -> float:
     if found is None:
         raise SceneError(
             f"{path}: its unit is {stated!r}, and a phase is in radian, degree or cycle; correct it by "
-            "gdal_edit.py -units, or give the layer another name"
+            "`gdal_edit.py -units`, or give the layer another name"
         )
     return found
 
@@ -162,7 +163,7 @@ def _check_unit(path: Path | str, low: float, high: float) -> None:
         if -most / 2 <= low and high <= greatest and high - low > turn * COVERED:
             raise SceneError(
                 f"{path}: phases from {low:.3g} to {high:.3g} look like {unit}s, and no unit is stated; "
-                f"state it (gdal_edit.py -units {unit}, or radian)"
+                f"state it (`gdal_edit.py -units {unit}`, or radian)"
             )
 
 
@@ -180,7 +181,7 @@ def _warn_of_unit(path: Path | str, unit: str, low: float, high: float) -> None:
                 LOG,
                 "phase-unit-doubtful",
                 f"{path}: phases ({low:.3g} to {high:.3g}) look like {other}s, and the file states {unit}s, "
-                f"which they are read as. If that is wrong, correct it (gdal_edit.py -units {other})",
+                f"which they are read as. If that is wrong, correct it (`gdal_edit.py -units {other}`)",
             )
             return
 

@@ -105,6 +105,11 @@ class Raster(Closing):
         """Use a band as the mask of the others: pixels of 0 are not valid."""
         self._alpha = index
 
+    @property
+    def masked(self) -> bool:
+        """Whether an alpha band or a mask says which pixels are valid, besides nodata values."""
+        return self._alpha is not None or self._dataset_mask or any(not flags for flags in self._flags)
+
     def tags(self, index: int = 0) -> dict[str, str]:
         """Return the tags of a band; for 0, those of the file and of its ENVI header; keys in lower case."""
         if index:

@@ -59,7 +59,7 @@ def recognise(
     Raises:
         UsageError: there is no sensor of the name `requested`.
         SceneError: the product's metadata name another instrument than `requested`.
-        BandError: the band labels fit several sensors that differ.
+        BandError: the band labels, or the name of a file, fit several sensors.
     """
     if requested is not None:
         sensor = _requested(requested, sensors)
@@ -229,26 +229,28 @@ def _by_file_names(
         if hits:
             counts = Counter(key for key, _ in hits)
             best = max(counts, key=lambda key: counts[key])
-            _refuse_two_instruments(hits, best)
+            _refuse_two_sensors(hits, best, counts)
             return SensorMatch(
                 sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
             )
     return None
 
 
-def _refuse_two_instruments(hits: Sequence[tuple[str, str]], best: str) -> None:
-    """Check that no name is that of a product of another instrument too.
+def _refuse_two_sensors(hits: Sequence[tuple[str, str]], best: str, counts: Mapping[str, int]) -> None:
+    """Check that no name is that of a product of another instrument, or of another product as well as this one.
 
     Args:
         hits: sensors that fit names, and these names.
         best: the sensor that fits most of them.
+        counts: number of names that fit each sensor.
 
     Raises:
-        BandError: a name fits two instruments, in which the same label is another band.
+        BandError: a name fits two instruments, in which the same label is another band, or two products alike.
     """
     named = {name for key, name in hits if key == best}
     for key, name in hits:
-        if name in named and instrument_of(key) != instrument_of(best):
+        other = counts[key] == counts[best] or instrument_of(key) != instrument_of(best)
+        if key != best and name in named and other:
             raise BandError(f"the name {name} fits {best} and {key}; select one with `--sensor`")
 
 
@@ -310,11 +312,12 @@ def not_recognised(
     if count == 1:
         return BandError(f"{item.where} ({dtype}): the name does not identify the band; name it with {one}")
     fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]
-    could = (
-        f"set `--sensor` to one of {', '.join(fitting)}"
-        if fitting
-        else f"no sensor has stacks of {count} bands by default"
-    )
+    if len(fitting) == 1:
+        could = f"set `--sensor {fitting[0]}`"
+    elif fitting:
+        could = f"set `--sensor` to one of {', '.join(fitting)}"
+    else:
+        could = f"no sensor has stacks of {count} bands by default"
     extra = f"; a file of {CUBE} bands or more needs wavelengths" if count >= CUBE else ""
     return BandError(
         f"{item.file} has {count} {dtype} bands without names: {could}; or name the bands with {one}{extra}"

@@ -57,8 +57,8 @@ _LEAST = 50
 """Least number of valid pixels for a result."""
 
 _REMEDY = (
-    "state the scale in the files (gdal_edit.py -a_scale SCALE -a_offset OFFSET FILE) if it is another, and "
-    "the value of pixels without data (-a_nodata); `--sensor generic` reads digital numbers"
+    "state the scale in the files (`gdal_edit.py -a_scale SCALE -a_offset OFFSET FILE`) if it is another, "
+    "and the value of pixels without data (`-a_nodata`); `--sensor generic` reads digital numbers"
 )
 
 

@@ -28,7 +28,7 @@ LATTICE = 16
 MOST_RATIO = 8
 """Target pixels a native pixel up to which interpolation works in slices."""
 
-ASSIGN = "assign the missing CRS, e.g. with gdal_edit.py -a_srs"
+ASSIGN = "assign the missing CRS, e.g. with `gdal_edit.py -a_srs`"
 
 Positions = NDArray[np.float64]
 

@@ -50,8 +50,9 @@ def sampled(
     for bands, observed in seen.items():
         if not observed:
             raise NothingObservedError(
-                f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata. "
-                "Check the nodata tag, the AOI, and the files of the bands (`--band NAME=PATH`)"
+                f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata or "
+                "masked. Check the nodata tag, the AOI, the mask of clouds (`--clouds none` maps without "
+                "it), and the files of the bands (`--band NAME=PATH`)"
             )
 
 

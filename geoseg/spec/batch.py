@@ -56,7 +56,7 @@ class BatchSpec(Spec):
             metavar="FOLDER",
             panel=OUTPUT,
             common=True,
-            missing="no output is given; add -o FOLDER",
+            missing="no output is given; add `-o FOLDER`",
         ),
     ]
     name: Annotated[

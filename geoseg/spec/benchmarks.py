@@ -13,7 +13,7 @@ from geoseg.spec.base import Spec
 from geoseg.spec.fields import FOLDER, REPORT, Data, LocalPath, Overwrite, Settings, Threads
 from geoseg.spec.option import INPUT, Option
 
-NEEDED_FOLDER = replace(FOLDER, missing="no output is given; add -o FOLDER")
+NEEDED_FOLDER = replace(FOLDER, missing="no output is given; add `-o FOLDER`")
 
 
 class BenchmarkSpec(Spec):
@@ -49,7 +49,7 @@ class BenchReportRequest(Spec):
             "GEO-Bench-2. Each file is one submission.",
             metavar="RESULTS.csv...",
             argument=True,
-            missing="no RESULTS.csv is given; add result files of geoseg bench run or of GEO-Bench-2",
+            missing="no RESULTS.csv is given; add result files of `geoseg bench run` or of GEO-Bench-2",
         ),
     ]
     output: Annotated[LocalPath | None, FOLDER] = None
@@ -77,7 +77,7 @@ class BenchRunRequest(Spec):
             "pangaea: frozen encoder and UPerNet, with shares of the labels. flood-regions: each region left "
             "out in turn, and few training images (docs/protocols.md).",
             panel=INPUT,
-            missing="no protocol is given; add --protocol pangaea or --protocol flood-regions",
+            missing="no protocol is given; add `--protocol pangaea` or `--protocol flood-regions`",
         ),
     ]
     data: Data = None

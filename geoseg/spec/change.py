@@ -31,7 +31,7 @@ class ChangeSpec(Spec):
             "The map has its grid.",
             metavar="BEFORE",
             argument=True,
-            missing="no scene is given; two are needed: geoseg change BEFORE AFTER -o OUT",
+            missing="no scene is given; two are needed: `geoseg change BEFORE AFTER -o OUT`",
         ),
     ]
     after: Annotated[
@@ -40,7 +40,7 @@ class ChangeSpec(Spec):
             "The later scene, or a class raster, on any grid. Only pixels observed on both dates are mapped.",
             metavar="AFTER",
             argument=True,
-            missing="only one scene is given; two are needed: geoseg change BEFORE AFTER -o OUT",
+            missing="only one scene is given; two are needed: `geoseg change BEFORE AFTER -o OUT`",
             prefix="after:",
         ),
     ]

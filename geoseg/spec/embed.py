@@ -62,7 +62,7 @@ class EmbedRun(RunSpec):
             metavar="OUT.tif|OUT.parquet",
             panel=OUTPUT,
             common=True,
-            missing="no output is given; add -o OUT.tif",
+            missing="no output is given; add `-o OUT.tif`",
         ),
     ]
 

@@ -31,7 +31,7 @@ CLASS_RASTER = Option(
     "A class raster, as written by --raster OUT.tif.",
     metavar="MAP",
     argument=True,
-    missing="no MAP is given; add the path of a class raster, as written by --raster OUT.tif",
+    missing="no MAP is given; add the path of a class raster, as written by `--raster OUT.tif`",
 )
 
 
@@ -103,7 +103,7 @@ class SampleRequest(Spec):
             "fills in the column reference.",
             short="-n",
             metavar="N",
-            missing="no number of points is given; add -n N, such as -n 300",
+            missing="no number of points is given; add `-n N`, such as `-n 300`",
         ),
     ]
     output: Annotated[
@@ -113,7 +113,7 @@ class SampleRequest(Spec):
             short="-o",
             metavar="POINTS",
             panel=OUTPUT,
-            missing="no output is given; add -o POINTS.gpkg",
+            missing="no output is given; add `-o POINTS.gpkg`",
         ),
     ]
     seed: Seed = 0
@@ -135,7 +135,7 @@ class AreaRequest(Spec):
             "Interpreted points: any vector file, or a .csv with lon and lat.",
             metavar="POINTS",
             argument=True,
-            missing="no POINTS are given; draw them with geoseg evaluate sample MAP -n N -o POINTS.gpkg",
+            missing="no POINTS are given; draw them with `geoseg evaluate sample MAP -n N -o POINTS.gpkg`",
         ),
     ]
     column: Annotated[

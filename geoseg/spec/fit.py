@@ -108,7 +108,7 @@ class FitSpec(Spec):
             metavar="BUNDLE",
             panel=OUTPUT,
             common=True,
-            missing="no output is given; add -o BUNDLE",
+            missing="no output is given; add `-o BUNDLE`",
         ),
     ]
     overwrite: Overwrite = False

@@ -39,7 +39,7 @@ class RunSpec(Spec):
             metavar="OUT",
             panel=OUTPUT,
             common=True,
-            missing="no output is given; add -o OUT.gpkg",
+            missing="no output is given; add `-o OUT.gpkg`",
         ),
     ]
     raster: Annotated[

@@ -64,7 +64,7 @@ class ExportRequest(Spec):
             "Folder written by geoseg train; for openvino-int8 and tensorrt, a bundle.",
             metavar="RUN|BUNDLE",
             argument=True,
-            missing="no RUN or BUNDLE is given; add the folder written by geoseg train, or a bundle",
+            missing="no RUN or BUNDLE is given; add the folder written by `geoseg train`, or a bundle",
         ),
     ]
     output: Annotated[LocalPath | None, FOLDER] = None
@@ -134,7 +134,7 @@ class ModelRequest(Spec):
             metavar="MODEL",
             argument=True,
             suggest="models",
-            missing="no MODEL is given; add a bundle or an ONNX file (see geoseg models list)",
+            missing="no MODEL is given; add a bundle or an ONNX file (see `geoseg models list`)",
         ),
     ]
 
@@ -150,7 +150,7 @@ class PullRequest(Spec):
             metavar="NAME",
             argument=True,
             suggest="pulled",
-            missing="no NAME is given; add the name of a bundle or encoder (see geoseg models list)",
+            missing="no NAME is given; add the name of a bundle or encoder (see `geoseg models list`)",
         ),
     ]
     weights: Annotated[

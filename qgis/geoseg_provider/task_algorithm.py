@@ -8,7 +8,6 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingException,
-    QgsProcessingLayerPostProcessorInterface,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterCrs,
     QgsProcessingParameterDefinition,
@@ -30,23 +29,12 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from .program import SETTING, ProgramError, find_program, read_record, run, user_models
+from .results import load_batch, load_outputs
 
 FOLDER = Path(__file__).parent
 NO_MODEL = "(none)"
 ANY_FILE = "All files (*)"
 """Filter of files; QGIS's own, `*.*`, refuses names without a dot."""
-
-
-class DefaultStyle(QgsProcessingLayerPostProcessorInterface):
-    """Loads the style of a layer once more, because QGIS disables its time when the layer is made."""
-
-    def postProcessLayer(self, layer, context, feedback):
-        """Load the style that is stored with the layer."""
-        layer.loadDefaultStyle()
-
-
-STYLE = DefaultStyle()
-"""QGIS keeps no reference to it."""
 
 
 class Feedback:
@@ -131,30 +119,18 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
         feedback.pushCommandInfo(" ".join(str(item) for item in command))
         try:
             text = run(command, Feedback(feedback))
-            record = read_record(text) if self._task["layer"] else {}
+            many = self._task["group"] == "Batch"
+            record = read_record(text) if self._task["layer"] and not many else {}
         except ProgramError as error:
             raise QgsProcessingException(str(error)) from error
         for item in record.get("classes", ()):
             area = "" if item["area_m2"] is None else f", {item['area_m2'] / 1e4:.1f} ha"
             count = item["polygons"]
             feedback.pushInfo(f"{item['label']}: {count} polygon{'' if count == 1 else 's'}{area}")
-        if record and "OUTPUT" in results:
-            results["OUTPUT"] = self._styled(results["OUTPUT"], self._task["layer"], context)
+        load_outputs(results, "" if many else self._task["layer"], self._task["title"], context)
+        if many and (left := load_batch(results["OUTPUT"], self._task["layer"], context)):
+            feedback.pushInfo(f"{left} maps are in {results['OUTPUT']}; merge them to load one layer")
         return results
-
-    def _styled(self, path, layer, context):
-        """Return the source of the polygon layer, and load that layer where QGIS was to load the file."""
-        source = f"{path}|layername={layer}" if path.lower().endswith(".gpkg") else path
-        waiting = context.layersToLoadOnCompletion()
-        if path in waiting and source != path:
-            details = waiting.pop(path)
-            details.name = f"{self._task['title']}: {Path(path).stem}"
-            if hasattr(details, "groupName"):
-                details.groupName = "geoseg"
-            details.setPostProcessor(STYLE)
-            waiting[source] = details
-            context.setLayersToLoadOnCompletion(waiting)
-        return source
 
     def _arguments(self, option, parameters, context, results):
         """Return the arguments of an option, and add its file to the results if it is an output."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from xml.etree import ElementTree
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import shapely
@@ -36,9 +38,11 @@ def mapped(
     suffix: str = ".gpkg",
     north: float = 4_600_000,
     pixel: float = 10,
+    value: int = 1,
+    classes: list[str] | None = None,
 ) -> Outcome:
     """Vectorize a raster of one class on 40 x 40 pixels; its first rows may hold nodata."""
-    values = np.ones((40, 40), np.uint8)
+    values = np.full((40, 40), value, np.uint8)
     values[:nodata_rows] = 255
     path = folder / f"{name}.tif"
     with rasterio.open(
@@ -51,7 +55,7 @@ def mapped(
         scene=name,
         task="vectorize",
         sources=(str(path),),
-        options={"mask": str(path)},
+        options={"mask": str(path), "class": classes} if classes else {"mask": str(path)},
         outputs={"output": f"{name}{suffix}"},
     )
     outcome = run_job(job, Workplace(store=LocalStore(folder)))
@@ -90,6 +94,50 @@ def test_the_style_is_that_of_the_maps(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "merged.gpkg")) as file:
         styles = file.execute("SELECT f_table_name FROM layer_styles").fetchall()
     assert ("segments",) in styles
+
+
+def styles_of(path: Path, layer: str) -> list[ElementTree.Element]:
+    """Return the QGIS styles of a layer."""
+    with closing(sqlite3.connect(path)) as file:
+        rows = file.execute("SELECT styleQML FROM layer_styles WHERE f_table_name = ?", (layer,)).fetchall()
+    return [ElementTree.fromstring(text) for (text,) in rows]
+
+
+def test_the_style_has_the_classes_of_all_maps(tmp_path: Path) -> None:
+    """Of many classes, a map styles only those that it has; QGIS would not draw polygons of others."""
+    classes = [f"{number}=kind {number}:#{number:02x}{number:02x}40" for number in range(1, 60)]
+    maps = [
+        mapped(tmp_path, name, east=500_000 + 1000 * value, value=value, classes=classes)
+        for name, value in (("a", 3), ("b", 40), ("c", 40))
+    ]
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    (style,) = styles_of(tmp_path / "merged.gpkg", "segments")
+    symbols = {item.get("name"): item for item in style.iterfind(".//symbols/symbol")}
+    found = {item.get("value"): symbols[item.get("symbol")] for item in style.iterfind(".//category")}
+    assert set(found) == {"3", "40"}
+    fills = {
+        value: [item.get("value", "") for item in symbol.iter("Option") if item.get("name") == "color"]
+        for value, symbol in found.items()
+    }
+    assert [colour.rsplit(",", 1)[0] for colour in (*fills["3"], *fills["40"])] == ["3,3,64", "40,40,64"]
+
+
+def test_each_polygon_has_the_time_of_its_scene(tmp_path: Path) -> None:
+    times = {"a": "2024-05-01T10:00:00+00:00", "b": "2024-05-13T12:30:00+02:00", "c": ""}
+    maps = [
+        mapped(tmp_path, name, east=500_000 + 1000 * index).model_copy(update={"acquired": time})
+        for index, (name, time) in enumerate(times.items())
+    ]
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    for layer in ("segments", "scene"):
+        table = geopandas.read_file(tmp_path / "merged.gpkg", layer=layer).set_index("scene")["acquired"]
+        assert str(table["a"]) == "2024-05-01 10:00:00+00:00"
+        assert str(table["b"]) == "2024-05-13 10:30:00+00:00"
+        assert pd.isna(table["c"])
+    (style,) = styles_of(tmp_path / "merged.gpkg", "segments")
+    time = style.find("temporal")
+    assert time is not None
+    assert (time.get("enabled"), time.get("mode"), time.get("startField")) == ("1", "1", "acquired")
 
 
 def test_maps_without_a_place_are_not_merged(tmp_path: Path, messages: Messages) -> None:

@@ -47,7 +47,7 @@ def test_a_file_is_not_a_bundle_to_download(name: str, tmp_path: Path) -> None:
 
 def test_networks_of_the_hub_are_described_first() -> None:
     for find in (find_model, description_of):
-        with pytest.raises(ModelError, match=r"^hf:foo/bar: .*geoseg models describe hf:foo/bar -o NAME$"):
+        with pytest.raises(ModelError, match=r"^hf:foo/bar: .*`geoseg models describe hf:foo/bar -o NAME`$"):
             find("hf:foo/bar")
 
 

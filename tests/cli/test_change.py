@@ -133,7 +133,7 @@ def test_the_later_file_is_laid_out_like_the_earlier_one(geoseg: Geoseg) -> None
     [
         ([], 2, "two are needed"),
         (["a.tif"], 2, "only one scene is given"),
-        (["a.tif", "b.tif"], 2, "add -o OUT.gpkg"),
+        (["a.tif", "b.tif"], 2, "add `-o OUT.gpkg`"),
         (["a.tif", "b.tif", "-o", "c.gpkg", "--smooth", "4"], 2, "use an odd number"),
         (["a.tif", "b.tif", "-o", "c.gpkg", "--layer", "dem"], 2, "NAME=PATH"),
         (["a.tif", "b.tif", "-o", "c.gpkg", "--thresholding", "best"], 2, "--thresholding"),

@@ -41,7 +41,7 @@ def test_fit_prints_the_table_and_the_next_command(
 def test_what_is_missing_is_said(made: tuple[Path, Path], tmp_path: Path, geoseg: Geoseg) -> None:
     labels, scene = made
     assert "no LABELS are given" in geoseg("fit", "-o", tmp_path / "cover", code=2)[1]
-    assert "add -o BUNDLE" in geoseg("fit", labels, scene, code=2)[1]
+    assert "add `-o BUNDLE`" in geoseg("fit", labels, scene, code=2)[1]
     assert "does not exist" in geoseg("fit", "none.gpkg", scene, "-o", tmp_path / "cover", code=3)[1]
 
 

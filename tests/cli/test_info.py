@@ -137,7 +137,7 @@ GROUND = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 500000, 0, -1
     [
         (_raster("six.tif", np.ones((6, 8, 9), np.int16)), ["9 x 8", "int16", "no CRS", "--sensor", ":1"]),
         (_raster("eight.tif", np.ones((8, 8, 9), np.uint8), **GROUND), ["of 10 x 10 m", "EPSG:32633"]),
-        (_raster("picture.png", np.ones((3, 8, 9), np.uint8)), ["(PNG)", "red", "`--sensor` to one of naip"]),
+        (_raster("picture.png", np.ones((3, 8, 9), np.uint8)), ["(PNG)", "red", "set `--sensor naip`"]),
         (_raster("height.tif", np.ones((1, 8, 9), np.float32), nodata=-9.0), ["float32", "-9", "--band"]),
         (_raster("nan.tif", np.ones((1, 8, 9), np.float32), nodata=np.nan), ["nan"]),
         (_raster("slc.tif", np.ones((1, 8, 9), np.complex64)), ["complex64", "holds complex values"]),

@@ -221,7 +221,7 @@ def test_remedies_name_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "my scenes"
     folder.mkdir()
     with Raster(str(_tif(crs=UTM)(folder))) as raster:
-        assert raster.georeference.remedy.endswith(f" '{folder / 'a.tif'}' OUT.tif")
+        assert raster.georeference.remedy.endswith(f" '{folder / 'a.tif'}' OUT.tif`")
 
 
 NAN, INFINITE = float("nan"), float("inf")

@@ -102,6 +102,35 @@ def test_thirteen_bands_without_names(tmp_path: Path, last: bool) -> None:
         right(opened, list(S2.values()))
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("20200814_162132_ssc4_u0001_analytic_SR_clip", "skysat"),
+        ("20200814_162132_ssc4d2_0013_analytic_SR", "skysat"),
+        ("20200814_162132_1018_3B_AnalyticMS_SR_harmonized_clip", "planetscope"),
+        ("20200814_162132_00_2212_SR", "planetscope"),
+        ("20240528_103021_S2A_SR", None),
+        (
+            "S2A_MSIL1C_20240528T103021_N0510_R108_T32TQM_20240528T141421_L2A",
+            "sentinel-2-l1c and of sentinel-2",
+        ),
+        ("20200814_162132_00_2212_3B_AnalyticMS_SR_toar", "planetscope and of planetscope-toar"),
+    ],
+)
+def test_names_of_one_sensor_of_none_and_of_two(tmp_path: Path, name: str, expected: str | None) -> None:
+    bands = ["blue", "green", "red", "nir"]
+    data = np.stack([SMALL.reflectance(band) * 1e4 for band in bands]).astype(np.uint16)
+    path = write_raster(tmp_path / f"{name}.tif", data)
+    if expected is None or " and of " in expected:
+        with pytest.raises(BandError, match=expected or "set `--sensor` to one of"):
+            scene(path)
+        return
+    with scene(path) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == expected
+        right(opened, bands)
+
+
 def test_a_folder_of_bigearthnet(tmp_path: Path) -> None:
     name = "S2A_MSIL2A_20170613T101031_0_45"
     for label, band in S2.items():

@@ -205,6 +205,11 @@ def _chips(results: Sequence[SubjectAccuracy]) -> Table:
     return Table(columns=CHIP_COLUMNS, rows=rows)
 
 
+def _title(title: str, results: Sequence[SubjectAccuracy]) -> str:
+    """Return the title of a chart; it says where the chart shows only the first models and methods."""
+    return title if len(results) <= CHARTED else f"{title} (the first {CHARTED} of {len(results)})"
+
+
 def _reliability(results: Sequence[SubjectAccuracy]) -> Chart:
     lines = [
         Series(
@@ -215,7 +220,7 @@ def _reliability(results: Sequence[SubjectAccuracy]) -> Chart:
         for result in results[:CHARTED]
     ]
     return Chart(
-        title="Reliability",
+        title=_title("Reliability", results),
         x_label="mean score of the mapped class",
         y_label="share of correct pixels",
         series=[Series(name="perfect calibration", points=[(0, 0), (1, 1)], guide=True), *lines],
@@ -231,7 +236,7 @@ def _spread(results: Sequence[SubjectAccuracy], score: str) -> Chart:
         points = list(zip(ranks, sorted(result.scene_scores), strict=True))
         lines.append(Series(name=result.subject.name, points=points))
     return Chart(
-        title="Scenes, from worst to best",
+        title=_title("Scenes, from worst to best", results),
         x_label="share of scenes",
         y_label=score,
         series=lines,

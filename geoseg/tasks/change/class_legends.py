@@ -111,14 +111,14 @@ def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) 
                 LOG,
                 "class-taken-for-nodata",
                 f"{item.name}: {code} {why}: it is treated as not observed ({own.share(code):.1%} of the "
-                "map). If it is a class, give it a name; else set it as nodata (gdal_edit.py -a_nodata)",
+                "map). If it is a class, give it a name; else set it as nodata (`gdal_edit.py -a_nodata`)",
             )
         elif code == 0 and code not in names:
             warn(
                 LOG,
                 "zero-taken-for-class",
                 f"{item.name}: 0 is treated as a class. If it means not observed, set it as nodata "
-                "(gdal_edit.py -a_nodata 0)",
+                "(`gdal_edit.py -a_nodata 0`)",
             )
     return _Classes(
         map=item,

@@ -132,7 +132,7 @@ def _warn_of_pixel_sizes(maps: Maps) -> None:
             "pixel-sizes-differ",
             f"{maps[1].name} has pixels of {second:.3g} m, {maps[0].name} of {first:.3g} m: each pixel is "
             "compared with the nearest one, so that edges show as change. Bring the finer map to the coarser "
-            "pixels first (gdalwarp -tr -r mode)",
+            "pixels first (`gdalwarp -tr -r mode`)",
         )
 
 

@@ -116,7 +116,7 @@ def _compare_sizes(before: Scene, after: Scene) -> None:
             LOG,
             "pixel-sizes-differ",
             f"{after.name} has pixels of {sizes[1]:.3g} m, {before.name} of {sizes[0]:.3g} m: edges of the "
-            "finer date show as change. Average it to the coarser pixels first (gdalwarp -tr -r average)",
+            "finer date show as change. Average it to the coarser pixels first (`gdalwarp -tr -r average`)",
         )
     elif sizes[0] > FAR_APART * sizes[1]:
         note(LOG, f"{after.name} is averaged to the pixels of {before.name} ({sizes[0]:.3g} m)")

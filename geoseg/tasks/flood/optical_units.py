@@ -50,6 +50,6 @@ def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[NDA
         if middle > HIGHEST_MEDIAN:
             raise SceneError(
                 f"{scene.name}: {name} has a median of {middle:.3g}, and reflectance lies in 0..1: its scale "
-                "or offset is wrong. Correct it in the metadata (STAC raster:bands, gdal_edit.py -scale), or "
-                "name the sensor with `--sensor`"
+                "or offset is wrong. Correct it in the metadata (STAC raster:bands, `gdal_edit.py -scale`), "
+                "or name the sensor with `--sensor`"
             )

@@ -124,7 +124,7 @@ def _unit(
     if not rest.values.size:
         return own, ""
     most = float(rest.values[-1])
-    remedy = f"set the unit with gdal_edit.py -units NAME ({', '.join(unit.name for unit in spec.units)})"
+    remedy = f"set the unit with `gdal_edit.py -units NAME` ({', '.join(unit.name for unit in spec.units)})"
     if most > spec.most:
         raise SceneError(
             f"{labels.name}: its values reach {most:g}, {spec.beyond}? Convert it to {spec.unit}, or {remedy}"
@@ -158,7 +158,7 @@ def _check(
     if least < spec.least - 0.5 or most > spec.most:
         raise SceneError(
             f"{labels.name}: its values, {least:g} to {most:g} {spec.unit}, are not possible for "
-            f"{spec.title}; set its nodata value with gdal_edit.py -a_nodata, or give another file"
+            f"{spec.title}; set its nodata value with `gdal_edit.py -a_nodata`, or give another file"
         )
     if least > limit:
         where = "" if covered >= COVERED else " where it covers the scene"

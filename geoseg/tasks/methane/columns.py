@@ -142,7 +142,7 @@ def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[tuple[float
     except SceneError as error:
         raise SceneError(
             f"reference {reference.name} has no observed pixel in common with {scene.name}; give a scene of "
-            f"the same place ({error})"
+            "the same place that is not masked (`--clouds none` maps without the mask of clouds)"
         ) from error
     left = moved.measured
     return (moved.rows, moved.cols), left.size if left is not None and left.clear else math.nan

@@ -126,7 +126,7 @@ def _read_facilities(path: Path, file: Path | str) -> Facilities:
     if not len(frame):
         return _none(path)
     if frame.crs is None:
-        raise SceneError(f"`--facilities {path}` has no CRS; assign one with ogr2ogr -a_srs")
+        raise SceneError(f"`--facilities {path}` has no CRS; assign one with `ogr2ogr -a_srs`")
     inner = frame.geometry.representative_point().to_crs(4326)
     column = next((name for name in LABELS if name in frame.columns), None)
     labels = [f"facility {i + 1}" for i in range(len(frame))] if column is None else frame[column].astype(str)

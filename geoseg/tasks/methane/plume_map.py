@@ -155,7 +155,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, progress: Progress, *, dry_run:
     if scene.grid.crs is None:
         raise SceneError(
             f"{scene.name} has no CRS, so areas and source rates cannot be computed; assign one with "
-            "gdal_edit.py -a_srs"
+            "`gdal_edit.py -a_srs`"
         )
     if spec.source is not None:
         _check_source(spec.source, clip(scene, spec.run))

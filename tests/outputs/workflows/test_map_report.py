@@ -239,6 +239,24 @@ def test_the_page_fits_the_window_and_sends_no_request(width: int, write: Write,
 
 
 @needs_chromium
+def test_a_narrow_page_says_that_the_legend_is_beside_the_map(write: Write, tmp_path: Path) -> None:
+    """The frame scrolls, and screens of phones show no scroll bar."""
+    page, seen = write(5), []
+    text = page.read_text(encoding="utf-8")
+    assert text.count("Scroll the map sideways") == 1
+    (tmp_path / "without.html").write_text(text.replace("Scroll the map sideways", ""), encoding="utf-8")
+    for name in (page.as_uri(), (tmp_path / "without.html").as_uri()):
+        shots = []
+        for width in (1280, 390):
+            shot = tmp_path / f"{width}.png"
+            chromium(tmp_path, f"--window-size={width},1600", f"--screenshot={shot}", name)
+            shots.append(shot.read_bytes())
+        seen.append(shots)
+    assert seen[0][0] == seen[1][0]
+    assert seen[0][1] != seen[1][1]
+
+
+@needs_chromium
 def test_the_policy_of_the_page_allows_its_script(write: Write, tmp_path: Path) -> None:
     done = chromium(tmp_path, "--enable-logging=stderr", "--dump-dom", write(5).as_uri())
     assert 'class="interactive"' in done.stdout

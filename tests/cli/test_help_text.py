@@ -1,4 +1,4 @@
-"""`--help` of commands with many options fits a screen; `--help-all` has everything."""
+"""`--help` of commands with many options fits a screen; `--help-all` has everything, in 80 columns too."""
 
 from __future__ import annotations
 
@@ -40,3 +40,25 @@ def test_other_commands_with_many_options_fit_a_screen(
 def test_commands_with_few_options_show_all(geoseg: Geoseg) -> None:
     assert "--overwrite" in geoseg("models", "pull", "--help")[0]
     assert "--help-all" in geoseg("models", "pull", "--help-all", code=2)[1]
+
+
+@pytest.mark.parametrize("command", ["", "flood", "methane plume", "models describe", "evaluate", "doctor"])
+def test_help_fits_80_columns_and_cuts_no_value(
+    command: str, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = command.split()
+    shown, _ = geoseg(*words, "--help-all" if command in {"flood", "methane plume"} else "--help")
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert "<bool>" not in shown
+    for values in {
+        "flood": ["--clouds auto|product|network|none", "  --overwrite  "],
+        "models describe": ["--units reflectance|db|linear|radiance|dn", "segmentation-models-pytorch,"],
+    }.get(command, []):
+        assert values in shown
+    assert "\n\n\n" not in shown
+
+
+def test_arguments_come_first(geoseg: Geoseg) -> None:
+    shown, _ = geoseg("info", "--help")
+    assert shown.index("\nArguments:\n") < shown.index("\nCommon options:\n") < shown.index("\nReporting:\n")
