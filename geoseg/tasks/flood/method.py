@@ -64,8 +64,8 @@ class Threshold:
     usual: UsualLevels | None = None
     """Usual backscatter of water and land, from which `auto` finds the threshold; None: from modes alone."""
     clear: float = 0.0
-    """Shift of Otsu's threshold (`auto`) towards land where his classes are clear, and towards water where they
-    are not: for each 1 of the share of variance between them above `TWO_CLASSES`; 0: no shift."""
+    """Shift of Otsu's threshold (`auto`) towards land for each 1 of the share of variance between his classes
+    above `TWO_CLASSES`, and towards water below it; 0: none."""
     grow: float = 0.0
     """Distance from the threshold to those of cores and of rims of regions (`auto`); 0: no region growing."""
     shore: float | None = None

@@ -90,6 +90,7 @@ def find_threshold(
     if automatic and rule.clear:
         shift = rule.clear * (bmax(pooled) - TWO_CLASSES)
         threshold += shift if rule.water_below else -shift
+        name += f", shifted by {shift:+.2g} towards land"
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
     elif not low <= threshold <= high:

@@ -16,6 +16,7 @@ from geoseg.methods.speckle_filter import Speckle
 from geoseg.methods.thresholds import bmax, histogram, otsu
 from geoseg.tasks.flood.method import Bands, Image, Measure, Smoothing, Threshold, WaterNeeds
 from geoseg.tasks.flood.radar import BackscatterChange
+from geoseg.tasks.flood.threshold import TWO_CLASSES
 
 ENDS = (1.0, 99.0)
 """Percentiles of a date that give its range."""
@@ -29,8 +30,9 @@ LEAST_LAND = 0.01
 """Share of a sample that must be land of both dates."""
 BLOCK = 2 * sar.BOXCAR_RADIUS + 1
 """Side of the squares of the sample that are averaged, as windows of the map are."""
-LASTING = -1.5
-"""Normalised value below which ground that is dark on both dates is water."""
+LASTING, LASTING_ALONE = -1.5, -2.0
+"""Normalised values below which ground that is dark on both dates is water: where Otsu's classes of the later
+date are clear (`TWO_CLASSES`), and where dark ground may be the dark part of land."""
 GREATEST_RISE = 0.5
 """Rise, in normalised values, of a flooded pixel, by chance or because it was dark before."""
 LEAST_FALL = 0.3
@@ -58,13 +60,15 @@ class SarPair(BackscatterChange):
     """Stored value of land and unit of each date, measured on a sample of the scene."""
     ends: tuple[float, ...] = ()
     """Values that are fill or saturated."""
+    lasting: float = LASTING_ALONE
+    """Normalised value of both dates below which unchanged ground is water."""
 
     name: ClassVar[str] = "sar-pair"
     title: ClassVar[str] = "relative backscatter of two dates"
     measured: ClassVar[str] = "brightness relative to land"
     formula: ClassVar[str] = (
-        "4.5 (after − land) / (P99 − P1), where lower than the same of before, on average by 0.3 over 41 × 41 "
-        "pixels"
+        "4.5 (after − land) / (P99 − P1), where on average over 41 × 41 pixels lower by 0.3 than the same of "
+        "before"
     )
     citation: ClassVar[str] = "Otsu 1979, doi:10.1109/TSMC.1979.4310076"
     bands: ClassVar[tuple[str, ...]] = ("vv", "vh")
@@ -93,7 +97,15 @@ class SarPair(BackscatterChange):
         method = SarPair(ends=PICTURE_ENDS if picture else ())
         pairs = [np.stack([method._squares(block[date][0]) for date in range(2)]) for block in sample]
         dates = np.concatenate([pair.reshape(2, -1) for pair in pairs], axis=1)
-        return replace(method, origins=_origins(*dates[:, np.isfinite(dates).all(axis=0)]))
+        after, before = dates[:, np.isfinite(dates).all(axis=0)]
+        if not after.size:
+            return method
+        clarity = bmax(histogram(after))
+        return replace(
+            method,
+            origins=_origins(after, before, two_classes=clarity > CLEAR),
+            lasting=LASTING if clarity > TWO_CLASSES else LASTING_ALONE,
+        )
 
     def smoothing(
         self,
@@ -125,7 +137,7 @@ class SarPair(BackscatterChange):
             mean = sar.boxcar(np.where(flooded, fall, np.float32(np.nan)), AROUND)
             # NaN, which is not flooded, compares as false.
             flooded = mean > LEAST_FALL
-        return ~flooded & (np.maximum(now, before) < LASTING), ~flooded
+        return ~flooded & (np.maximum(now, before) < self.lasting), ~flooded
 
     def _normalised(self, scenes: Sequence[Bands], date: int) -> Image:
         land, unit = self.origins[date]
@@ -156,19 +168,19 @@ def _seen(image: Image) -> bool:
     return bool(np.isfinite(image).any())
 
 
-def _origins(after: Image, before: Image) -> tuple[tuple[float, float], tuple[float, float]]:
+def _origins(
+    after: Image, before: Image, *, two_classes: bool
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the level of land and the unit of each date, from the same pixels of both, (N,) each."""
-    if not after.size:
-        return (0.0, 1.0), (0.0, 1.0)
-    ranges = [float(np.subtract(*np.percentile(date, ENDS[::-1]))) for date in (after, before)]
-    values = histogram(after)
-    land = after > otsu(values)
-    if bmax(values) <= CLEAR:
+    land = after > otsu(histogram(after))
+    if not two_classes:
+        # The threshold cuts land itself: by one date alone, land would be brighter there than on the other.
         both = land & (before > otsu(histogram(before)))
         if both.mean() >= LEAST_LAND:
             land = both
     if not land.any():
         land[:] = True
+    ranges = [float(np.subtract(*np.percentile(date, ENDS[::-1]))) for date in (after, before)]
     levels = [float(np.percentile(date[land], LAND)) for date in (after, before)]
     spreads = [float(date[land].std()) for date in (after, before)]
     unit = ranges[0] / RANGE or 1.0
