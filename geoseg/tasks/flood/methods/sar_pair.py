@@ -154,14 +154,18 @@ class SarPair(BackscatterChange):
         if not rows * cols:
             return seen
         cut = seen[: rows * BLOCK, : cols * BLOCK]
-        squares = cut.reshape(rows, BLOCK, cols, BLOCK)
-        known = np.isfinite(squares)
-        count = known.sum(axis=(1, 3), dtype=np.float32)
-        total = np.where(known, squares, np.float32(0)).sum(axis=(1, 3))
+        known = np.isfinite(cut)
+        total, count = _square_sums(np.where(known, cut, np.float32(0))), _square_sums(known)
         return np.where(count > 0, total / np.maximum(count, np.float32(1)), np.float32(np.nan))
 
     def _without_fill(self, image: Image) -> Image:
         return np.where(np.isin(image, self.ends), np.float32(np.nan), image) if self.ends else image
+
+
+def _square_sums(values: NDArray[np.generic]) -> Image:
+    """Return the sums over squares, whose side divides that of the array: rows first, which is faster."""
+    rows = values.reshape(-1, BLOCK, values.shape[1]).sum(axis=1, dtype=np.float32)
+    return np.asarray(rows.reshape(len(rows), -1, BLOCK).sum(axis=2), np.float32)
 
 
 def _seen(image: Image) -> bool:
