@@ -29,7 +29,7 @@ LEAST_SIDE = 256
 """Pixels a side of the smallest tile in which two modes are sought."""
 MINOR = 0.1
 """Least share of the smaller mode in a tile."""
-TWO_CLASSES = 0.7
+TWO_CLASSES = 0.71
 """Share of variance between Otsu's classes at which his threshold is kept. It is 0.64 for one normal
 distribution, whose threshold lies in the middle of land."""
 
