@@ -107,7 +107,7 @@ def test_the_stretch_of_a_picture_does_not_hide_a_flood_of_any_share(share: floa
     scene, flooded = dates(share)
     found = choose(scene, request(), units="dn", before=1)
     mapped = score(scene, found).argmax(axis=0) == 1
-    assert mapped[flooded].mean() > 0.95
+    assert mapped[flooded].mean() > 0.9
     assert mapped[~flooded].mean() < 0.05
 
 
