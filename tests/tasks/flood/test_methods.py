@@ -107,8 +107,9 @@ def test_the_stretch_of_a_picture_does_not_hide_a_flood_of_any_share(share: floa
     scene, flooded = dates(share)
     found = choose(scene, request(), units="dn", before=1)
     mapped = score(scene, found).argmax(axis=0) == 1
-    assert mapped[flooded].mean() > 0.9
-    assert mapped[~flooded].mean() < 0.05
+    assert mapped[flooded].mean() > 0.95
+    # The 5 x 5 mean blurs the shore.
+    assert mapped[:, flooded[0].sum() + 2 :].mean() < 0.02
 
 
 def test_dark_unchanged_ground_of_a_pair_is_not_water() -> None:
