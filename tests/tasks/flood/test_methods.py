@@ -92,7 +92,7 @@ def dates(
     land = -9 + 1.5 * texture / texture.std()
     if dark is not None:
         land[dark] -= 3
-    flooded = disc(1) & (np.arange(SIDE) < share * SIDE)
+    flooded = np.tile(np.arange(SIDE) < share * SIDE, (SIDE, 1))
     pictures = []
     for water, looks in ((flooded, 4.4), (np.zeros_like(flooded), 90)):
         water = water if lake is None else water | lake  # noqa: PLW2901
