@@ -80,7 +80,7 @@ def test_a_pair_without_unit_is_compared_by_percentiles_of_each_date(
 def stretched(decibels: np.ndarray) -> np.ndarray:
     """Values of an 8-bit picture that is stretched to its own percentiles."""
     low, high = np.percentile(decibels, (1, 99))
-    return np.clip(np.round((decibels - low) / (high - low) * 253 + 1), 1, 254).astype(np.float32)
+    return np.asarray(np.clip(np.round((decibels - low) / (high - low) * 253 + 1), 1, 254), np.float32)
 
 
 def dates(
