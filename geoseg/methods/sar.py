@@ -19,6 +19,8 @@ BOXCAR_RADIUS = 2
 """Default radius of `boxcar`: 5 x 5 pixels."""
 SUM_ROWS = 64
 """Rows of an image whose window sums are computed at once."""
+WIDE = 17
+"""Side in pixels from which a window is summed by doubling: fewer operations, with another rounding."""
 GRD_LOOKS = 4.4
 """Equivalent number of looks of Sentinel-1 IW GRDH (product specification S1-RS-MDA-52-7441)."""
 
@@ -83,9 +85,9 @@ def boxcar(power: Image, radius: int = BOXCAR_RADIUS) -> Image:
 def _window_sum(values: Image, radius: int) -> Image:
     """Return the sums (H, W) over a square window, with 0 outside the array."""
     height, width = values.shape
+    side = 2 * radius + 1
     out = np.empty(values.shape, np.float32)
     padded = np.zeros((SUM_ROWS + 2 * radius, width + 2 * radius), np.float32)
-    across = np.empty((SUM_ROWS + 2 * radius, width), np.float32)
     # A few rows at a time, so that temporary arrays stay in the cache.
     for row in range(0, height, SUM_ROWS):
         stop = min(row + SUM_ROWS, height)
@@ -94,14 +96,36 @@ def _window_sum(values: Image, radius: int) -> Image:
         padded[: first - top] = 0
         padded[last - top :] = 0
         padded[first - top : last - top, radius : radius + width] = values[first:last]
-        across[...] = padded[:, :width]
-        for shift in range(1, 2 * radius + 1):
-            across += padded[:, shift : shift + width]
-        down = out[row:stop]
-        down[...] = across[: stop - row]
-        for shift in range(1, 2 * radius + 1):
-            down += across[shift : shift + stop - row]
+        across = _line_sum(padded[: stop - row + 2 * radius], side, axis=1)
+        out[row:stop] = _line_sum(across, side, axis=0)
     return out
+
+
+def _line_sum(values: Image, side: int, axis: int) -> Image:
+    """Return the sums of `side` consecutive values along an axis, which becomes side - 1 shorter.
+
+    The order of the terms is the same for every pixel. In a wide window they are sums of 1, 2, 4, ... values,
+    each made of two of half the width.
+    """
+    count = values.shape[axis] - side + 1
+
+    def cut(image: Image, first: int, number: int) -> Image:
+        return image[first : first + number] if axis == 0 else image[:, first : first + number]
+
+    total = cut(values, 0, count).copy()
+    if side < WIDE:
+        for shift in range(1, side):
+            total += cut(values, shift, count)
+        return total
+    part, width, done = values, 1, 1
+    while done < side:
+        rest = part.shape[axis] - width
+        part = cut(part, 0, rest) + cut(part, width, rest)
+        width *= 2
+        if side & width:
+            total += cut(part, done, count)
+            done += width
+    return total
 
 
 def _observed_in_window(size: int, radius: int) -> NDArray[np.float32]:

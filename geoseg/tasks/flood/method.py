@@ -63,6 +63,9 @@ class Threshold:
     """Distance from the threshold at which the score is 0.73, where the scene does not show the spread."""
     usual: UsualLevels | None = None
     """Usual backscatter of water and land, from which `auto` finds the threshold; None: from modes alone."""
+    clear: float = 0.0
+    """Shift of Otsu's threshold (`auto`) towards land for each 1 of the share of variance between his classes
+    above `TWO_CLASSES`, and towards water below it; 0: none."""
     grow: float = 0.0
     """Distance from the threshold to those of cores and of rims of regions (`auto`); 0: no region growing."""
     shore: float | None = None
@@ -139,8 +142,10 @@ class WaterMethod(Protocol):
         self,
         scenes: Sequence[Bands],  # noqa: ARG002 - used by subclasses
         threshold: float,  # noqa: ARG002
-    ) -> NDArray[np.bool_] | None:
-        """Return where dark ground was water before; None: `open_water_db` or the measure decides.
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return which dark ground was water before, and which is no flood, water or not.
+
+        None: `open_water_db` or the measure decides, and dark ground that was no water is flood.
 
         Args:
             scenes: as in `measure`.

@@ -94,11 +94,11 @@ class WaterSession:
         water = logistic(now[first], open_water[first], DB_SCALE, below=True) if open_water else flood
         if dry is not None:
             water[dry] = 0
-        permanent = _water_before(choice, now, before, flood, local)
+        permanent, as_before = _water_before(choice, now, before, flood, local)
         if PERMANENT in layers:
             permanent |= layers[PERMANENT] > 0.5
         out[2] = np.where(permanent, water, 0)
-        out[1] = np.where(permanent, 0, flood)
+        out[1] = np.where(permanent | as_before, 0, flood)
         np.subtract(1, np.maximum(out[1], out[2]), out=out[0])
 
 
@@ -171,11 +171,12 @@ def _score_of(choice: WaterChoice, values: Image, local: Image | None) -> Image:
 
 def _water_before(
     choice: WaterChoice, now: Filtered, before: Sequence[Filtered], flood: Image, local: Image | None
-) -> NDArray[np.bool_]:
-    """Return where the first earlier scene shows open water, so that water of the scene is not flood."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where the first earlier scene shows open water, and what is no flood."""
     method = choice.method
     if not before:
-        return np.zeros(flood.shape, np.bool_)
+        nowhere = np.zeros(flood.shape, np.bool_)
+        return nowhere, nowhere
     group = choice.groups[0]
     dark = method.water_before([[date[name] for name in group] for date in (now, *before)], choice.threshold)
     if dark is not None:
@@ -184,7 +185,8 @@ def _water_before(
         known = before[0][group[0]] < method.open_water_db[group[0]]
     else:
         known = _score_of(choice, _measure(choice, group, before[:1]), local) > 0.5
-    return np.asarray(known & (flood <= 0.5) if method.flood_over_water else known)
+    water = np.asarray(known & (flood <= 0.5) if method.flood_over_water else known)
+    return water, water
 
 
 def _cannot_be_water(choice: WaterChoice, layers: Layers) -> NDArray[np.bool_] | None:

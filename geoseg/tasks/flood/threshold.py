@@ -15,6 +15,7 @@ from geoseg.methods.sar_water import BlockThreshold, bmax_otsu, edge_otsu, hsba
 from geoseg.methods.thresholds import (
     Histogram,
     Unimodal,
+    bmax,
     fit_two_gaussians,
     histogram,
     kittler_illingworth,
@@ -28,6 +29,9 @@ LEAST_SIDE = 256
 """Pixels a side of the smallest tile in which two modes are sought."""
 MINOR = 0.1
 """Least share of the smaller mode in a tile."""
+TWO_CLASSES = 0.71
+"""Share of variance between Otsu's classes at which his threshold is kept. It is 0.64 for one normal
+distribution, whose threshold lies in the middle of land."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,8 @@ def find_threshold(
         pixel_m: pixel size in m; NaN where unknown.
     """
     rule = method.threshold
-    if thresholding == "auto":
+    automatic = thresholding == "auto"
+    if automatic:
         thresholding = rule.algorithm
     pooled = reduce(add, [histogram(block, rule.limits) for block in blocks])
     if thresholding == "auto":
@@ -82,6 +87,10 @@ def find_threshold(
         return _fixed(method, pooled, name, found.reason)
     low, high = rule.guard
     threshold = found.threshold
+    if automatic and rule.clear:
+        shift = rule.clear * (bmax(pooled) - TWO_CLASSES)
+        threshold += shift if rule.water_below else -shift
+        name += f", shifted by {shift:+.2g} towards land"
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
     elif not low <= threshold <= high:

@@ -52,3 +52,13 @@ def test_regions_of_an_index_grow_downwards_within_the_guard() -> None:
     found = find_threshold(Growing(), [values], "auto", 10.0)
     assert found.strict == pytest.approx(plain.threshold + 0.15)
     assert found.threshold == pytest.approx(max(plain.threshold - 0.15, -0.2))
+
+
+@pytest.mark.parametrize("gap", [0.0, 6.0])
+def test_the_threshold_of_a_pair_moves_out_of_land_and_from_water_to_land(gap: float) -> None:
+    """Otsu's threshold cuts land where that is alone, and is nearer to water than to land where both are."""
+    rng = np.random.default_rng(0)
+    values = (np.where(WATER, -gap, 0) + rng.normal(-0.5, 0.5, WATER.shape)).astype(np.float32)
+    method = water_methods()["sar-pair"]
+    plain, found = (find_threshold(method, [values], name, 10.0).threshold for name in ("otsu", "auto"))
+    assert np.sign(found - plain) == (1 if gap else -1)
