@@ -237,7 +237,7 @@ def _by_file_names(
 
 
 def _refuse_two_sensors(hits: Sequence[tuple[str, str]], best: str, counts: Mapping[str, int]) -> None:
-    """Check that no name is that of a product of another instrument, or of another product as well as this one.
+    """Check that no name is that of a product of another instrument, or of another one alike.
 
     Args:
         hits: sensors that fit names, and these names.
@@ -245,7 +245,7 @@ def _refuse_two_sensors(hits: Sequence[tuple[str, str]], best: str, counts: Mapp
         counts: number of names that fit each sensor.
 
     Raises:
-        BandError: a name fits two instruments, in which the same label is another band, or two products alike.
+        BandError: a name fits two instruments, in which a label is another band, or two products alike.
     """
     named = {name for key, name in hits if key == best}
     for key, name in hits:
