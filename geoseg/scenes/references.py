@@ -13,13 +13,13 @@ from posixpath import dirname, join, normpath
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import check_regular
-from geoseg.files.inputs import local_files
+from geoseg.files.bounded import check_beside, check_regular, check_within
+from geoseg.files.inputs import is_dataset, local_files
 from geoseg.files.network import needs_network, plain, shown
 from geoseg.scenes.file_kinds import SQLITE, check_vector_kind, file_head, root_of
 from geoseg.scenes.hdf5_references import check_hdf5
 from geoseg.scenes.paths import fetch_text
-from geoseg.scenes.sqlite_files import check_tables
+from geoseg.scenes.sqlite_files import check_tables, needs_settling
 from geoseg.scenes.subdatasets import subdataset_of
 
 VRT_BYTES = 64 * 2**20
@@ -129,6 +129,7 @@ def _check(name: str, seen: set[str], *, depth: int, vector: bool) -> None:
         if file not in seen:
             seen.add(file)
             check_regular(file)
+            check_beside(file)
             _check_file(file, seen, depth, vector=vector)
     if _WITHIN.match(name) and name.lower().endswith(".vrt"):
         _check_names(name, fetch_text(name), seen, depth)
@@ -147,6 +148,11 @@ def _check_file(file: str, seen: set[str], depth: int, *, vector: bool) -> None:
     check_hdf5(Path(file))
     if head.startswith(SQLITE):
         check_tables(Path(file))
+        if depth and needs_settling(Path(file)):
+            raise SceneReadError(
+                f"{file} has a write-ahead log, beside which GDAL writes to read it: close it in the program "
+                "that has it open, or give the file itself in place of the VRT that names it"
+            )
     elif kind := root_of(head):
         if kind in {"vrtdataset", "ogrvrtdatasource"}:
             _check_names(file, _text(file, VRT_BYTES), seen, depth, vector=kind == "ogrvrtdatasource")
@@ -160,7 +166,8 @@ def _check_file(file: str, seen: set[str], depth: int, *, vector: bool) -> None:
 
 
 def _check_store(folder: Path) -> None:
-    """Refuse a Zarr store that is a list of parts of other files."""
+    """Check the files of a folder; refuse a Zarr store that is a list of parts of other files."""
+    check_within(folder, deep=is_dataset(folder))
     metadata = folder / ".zmetadata"
     if metadata.is_file() and b'"record_size"' in file_head(metadata):
         raise SceneReadError(f"{folder} lists parts of other files (Kerchunk), which geoseg does not follow")
