@@ -52,3 +52,12 @@ def test_three_kills() -> None:
 @pytest.mark.slow
 def test_twenty_kills() -> None:
     _run("kills", "--count", "20")
+
+
+def test_disks_that_are_full_at_any_write() -> None:
+    _run("full_disk", "--points", "1", "--only", "vectorize")
+
+
+@pytest.mark.slow
+def test_disks_of_every_command_that_are_full_at_any_write() -> None:
+    _run("full_disk", "--points", "4")
