@@ -72,9 +72,11 @@ def is_refused(error: Exception) -> bool:
 def free_bytes(folder: Path) -> float:
     """Return the free bytes; infinite where they are not known."""
     try:
-        return shutil.disk_usage(folder).free
+        usage = shutil.disk_usage(folder)
     except OSError:
         return math.inf
+    # File systems of the kernel, such as /proc, have no bytes at all.
+    return usage.free if usage.total else math.inf
 
 
 @contextmanager
