@@ -7,6 +7,7 @@ failed; 130 interrupted; 143 terminated; 129 the terminal was closed; 141 stdout
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 import traceback
@@ -146,6 +147,10 @@ def _run(verbosity: Verbosity) -> int:
         return _print_error(error, text, RuntimeMissingError.exit_code, verbosity)
     except OSError as error:
         # Paths are probed before files are opened: a name may be too long, or its folder closed to the user.
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            where = f"{error.filename}: " if error.filename else ""
+            text = f"{where}the disk is full; free some space, or set TMPDIR to another folder"
+            return _print_error(error, text, OutputError.exit_code, verbosity)
         if error.filename is None:
             return _internal(error, verbosity)
         text = f"{error.filename}: {error.strerror or error}; check the path"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .options import Reporting
 
-MAPS = {".gpkg", ".fgb", ".parquet", ".geojson", ".json"}
+MAPS = {".gpkg", ".fgb", ".parquet", ".pmtiles", ".geojson", ".json"}
 RASTERS = {".tif", ".tiff"}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from types import TracebackType
 
 from .startup import text_stream
@@ -35,6 +36,9 @@ def silence() -> None:
     except (AttributeError, OSError, ValueError):  # closed, or replaced by a program that calls `main`
         return
     sys.stderr = text_stream(terminal, sys.stderr, quiet=True)
+    # pyogrio passes messages of GDAL on as warnings of Python; those of geoseg are none.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def _raised_in_python(

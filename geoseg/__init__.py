@@ -11,8 +11,16 @@ The functions do what the commands of the same names do; their options are the o
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# Libraries of networks write files and send usage data to their makers when they are imported. ONNX Runtime
+# and the client of the Hugging Face hub do not if this is set, OpenVINO not where its package is missing.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:
     from geoseg.api.map import Map as Map

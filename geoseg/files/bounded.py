@@ -6,6 +6,7 @@ import codecs
 import json
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks and their encodings; that of UTF-32 begins as that of UTF-16 does."""
+
+_DESCRIPTIONS = (".txt", ".xml", ".imd", ".rpb", ".pvl")
+"""Suffixes of descriptions that GDAL looks for by rules of a product, as `DIM_*.XML` beside `IMG_*.TIF`."""
 
 LABEL_LENGTH = 2_000
 """Most characters of the name of a class or band; longer ones are damage, on which patterns take minutes."""
@@ -56,6 +60,75 @@ def check_regular(path: Path | str) -> None:
         raise SceneReadError(
             f"{plain(path)} is a pipe, a device or a socket, not a file; write its contents to a file first"
         )
+
+
+def check_beside(path: Path | str) -> None:
+    """Check the files beside a file that GDAL and SQLite open without being asked, as `check_regular`.
+
+    These are all whose names begin as that of the file (headers, `.aux.xml`, `.ovr`, world files, `-wal`),
+    and descriptions of products, whose names differ.
+
+    Raises:
+        SceneReadError: one is a pipe, a device or a socket.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    stem = (name.rpartition(".")[0] or name).lower()
+    for other in _irregular(folder):
+        lower = other.lower()
+        if lower.endswith(_DESCRIPTIONS) or (
+            lower.startswith(stem) and lower != name.lower() and not lower[len(stem) :][:1].isalnum()
+        ):
+            check_regular(os.path.join(folder, other))
+
+
+def check_within(folder: Path | str, *, deep: bool) -> None:
+    """Check the files in a folder that is read as one dataset, as `check_regular`.
+
+    Args:
+        folder: of the dataset.
+        deep: whether files in its subfolders are part of it, as in a Zarr store.
+
+    Raises:
+        SceneReadError: one is a pipe, a device or a socket.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [os.fspath(folder)]
+    while waiting:
+        place = waiting.pop()
+        try:
+            status = os.stat(place)
+            # Links to folders may lead back.
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(place) as found:
+                entries = [item for item in found if not item.is_file(follow_symlinks=False)]
+        except OSError:
+            continue  # opening it gives the better error
+        for item in entries:
+            check_regular(item.path)
+            if deep and item.is_dir():
+                waiting.append(item.path)
+
+
+def _irregular(folder: str) -> tuple[str, ...]:
+    """Return the names of pipes, devices and sockets in a folder, and of links to such."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:
+        return ()
+    return _irregular_at(folder, changed)
+
+
+@lru_cache(maxsize=256)
+def _irregular_at(folder: str, _: int) -> tuple[str, ...]:
+    """Return what `_irregular` does, once for each state of a folder: it may hold many scenes."""
+    try:
+        with os.scandir(folder) as found:
+            others = [item.name for item in found if not item.is_file() and not item.is_dir()]
+    except OSError:
+        return ()
+    return tuple(name for name in others if os.path.exists(os.path.join(folder, name)))
 
 
 def read_bytes(path: Path | str, most: int = TEXT_BYTES) -> bytes:

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import product
 from pathlib import Path
 
@@ -72,9 +72,11 @@ def is_refused(error: Exception) -> bool:
 def free_bytes(folder: Path) -> float:
     """Return the free bytes; infinite where they are not known."""
     try:
-        return shutil.disk_usage(folder).free
+        usage = shutil.disk_usage(folder)
     except OSError:
         return math.inf
+    # File systems of the kernel, such as /proc, have no bytes at all.
+    return usage.free if usage.total else math.inf
 
 
 @contextmanager
@@ -102,6 +104,22 @@ def check_blocks(path: Path) -> None:
         # The mask of a GeoTIFF is its second directory.
         for name in (str(path), f"GTIFF_DIR:2:{path}") if masked else (str(path),):
             _check_directory(name, path.stat().st_size)
+
+
+def check_database(path: Path) -> None:
+    """Check that GDAL wrote a GeoPackage to its end, since closing does not report failures.
+
+    Raises:
+        OSError: its pages do not fit together, or extents and numbers of rows are wrong, which come last.
+        sqlite3.Error: it cannot be read.
+    """
+    missing = "SELECT 1 FROM gpkg_contents WHERE data_type = 'features' AND min_x IS NULL"
+    with closing(sqlite3.connect(path)) as file:
+        whole = file.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+        counts = file.execute("SELECT table_name, feature_count FROM gpkg_ogr_contents").fetchall()
+        sizes = [file.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name, _ in counts]  # noqa: S608
+        if not whole or sizes != [count for _, count in counts] or file.execute(missing).fetchone():
+            raise OSError(errno.ENOSPC, "the file was not written to its end")
 
 
 def _check_directory(name: str, size: int) -> None:

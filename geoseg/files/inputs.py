@@ -110,7 +110,7 @@ def input_at(path: Path, further: Iterable[str] = ()) -> Path | None:
             if _identity(item) == target:
                 return item
     parents = set(path.resolve().parents)
-    return next((item for item in inputs if item.resolve() in parents and _is_dataset(item)), None)
+    return next((item for item in inputs if item.resolve() in parents and is_dataset(item)), None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -146,7 +146,7 @@ def local_files(name: str) -> list[str]:
     parts = [part for part in re.split(r"[\"'?,]|(?<=[A-Za-z0-9_]):", text) if part and part != name]
     parts += [*quoted, *_between_colons(text)]
     paths = (path for part in parts for path in local_files(part))
-    return [path for path in dict.fromkeys(paths) if os.path.isfile(path) or _is_dataset(Path(path))]
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path) or is_dataset(Path(path))]
 
 
 def state_of(path: str) -> FileState | None:
@@ -176,7 +176,7 @@ def _archive(name: str) -> list[str]:
     return [] if archive is None else [os.path.abspath(archive)]
 
 
-def _is_dataset(folder: Path) -> bool:
+def is_dataset(folder: Path) -> bool:
     """Return whether a folder is one dataset: a Zarr store or a file geodatabase."""
     return folder.is_dir() and (
         folder.suffix.lower() in {".zarr", ".gdb"} or any((folder / name).exists() for name in _ZARR)

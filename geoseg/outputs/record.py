@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import struct
 import warnings
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
 from geoseg.files.bounded import parse_json
 from geoseg.files.doors import opening
+from geoseg.files.network import TEXT_BYTES
 from geoseg.files.store_path import StorePath
 from geoseg.run_record import RECORD_TAG, RunRecord
 from geoseg.scenes.datasets import open_dataset
@@ -110,7 +112,16 @@ def _from_pmtiles(path: Path) -> str | None:
 
 
 def _from_geojson(path: Path) -> str | None:
-    value = parse_json(path.read_bytes(), path).get(RECORD_KEY)
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TEXT_BYTES))
+        text = file.read()
+    if size <= TEXT_BYTES:
+        value = parse_json(text, path).get(RECORD_KEY)
+    else:
+        # geoseg writes the record behind the features, of which a map of millions has gigabytes.
+        _, found, end = text.rpartition(f'\n"{RECORD_KEY}": '.encode())
+        value = parse_json(end.rstrip().removesuffix(b"}"), path) if found else None
     return None if value is None else json.dumps(value)
 
 

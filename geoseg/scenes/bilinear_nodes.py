@@ -9,6 +9,7 @@ from affine import Affine
 from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError
+from geoseg.scenes.georeference import transform_of
 
 Nodes = tuple[tuple[int, int, float], ...]
 """Row, column and weight of each; the weights sum to 1."""
@@ -31,7 +32,7 @@ def nodes_at(file: rasterio.DatasetReader, name: str, lon: float, lat: float, *,
         SceneError: the raster is not georeferenced, or the place lies outside it.
     """
     crs = CRS.from_wkt(file.crs.to_wkt()) if file.crs else None
-    transform = Affine(*file.transform[:6])
+    transform = transform_of(file)
     if (crs is None and not degrees) or transform == Affine.identity():
         raise SceneError(f"{name} is not a regular grid: it needs a CRS, or arrays of longitude and latitude")
     if crs is not None and crs.is_geographic and crs.is_derived:

@@ -17,6 +17,7 @@ from geoseg.files.network import allow_network, needs_network, plain, shown
 from geoseg.scenes.hdf5_copies import DRIVERS, local_copy
 from geoseg.scenes.paths import fetch_text
 from geoseg.scenes.references import check_local, check_remote
+from geoseg.scenes.sqlite_files import raster_place
 from geoseg.scenes.trial import try_file
 
 FORMATS = (
@@ -62,6 +63,7 @@ def open_dataset(path: str, driver: str | None = None, **options: Any) -> Datase
     else:
         check_local(path)
         try_file(path)
+        path = raster_place(path)
         if path.startswith("/vsi") and not path.lower().endswith(".vrt"):
             formats = _REMOTE_FORMATS
     dataset: DatasetReader = _open(path, driver=[driver] if driver else list(formats), **options)

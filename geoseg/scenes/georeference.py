@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
@@ -58,7 +60,7 @@ def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
         SceneError: the geotransform has pixels of no size or is not finite, or the CRS is not known.
     """
     crs = ground_crs(dataset.crs)
-    grid = Grid(crs=crs, transform=Affine(*dataset.transform[:6]), height=dataset.height, width=dataset.width)
+    grid = Grid(crs=crs, transform=transform_of(dataset), height=dataset.height, width=dataset.width)
     _check(dataset, grid, path)
     lack = remedy = ""
     if _is_identity(grid):
@@ -73,6 +75,18 @@ def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
     if not lack:
         _check_place(grid, path)
     return Georeference(grid=replace(grid, crs=None) if lack else grid, lack=lack, remedy=remedy)
+
+
+def transform_of(dataset: rasterio.DatasetReader) -> Affine:
+    """Return the geotransform of an open raster; the identity where it has none.
+
+    Some drivers, such as that of PNM, then leave the numbers as they were in memory, and rasterio warns.
+    """
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        numbers = dataset.read_transform()
+    absent = any(issubclass(item.category, NotGeoreferencedWarning) for item in told)
+    return Affine.identity() if absent else Affine.from_gdal(*numbers)
 
 
 def ground_crs(found: object) -> CRS | None:

@@ -21,7 +21,7 @@ from geoseg.files.bounded import check_regular
 from geoseg.files.doors import opening
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.file_kinds import is_vector_kind
-from geoseg.scenes.georeference import georeference
+from geoseg.scenes.georeference import georeference, transform_of
 from geoseg.scenes.legend import Legend, read_legend
 from geoseg.scenes.paths import gdal_path, is_local, looks_like_raster
 from geoseg.scenes.raster import base_name
@@ -108,7 +108,7 @@ def _raster(path: str) -> FileFacts | None:
                 "platform": None,
                 "time": None,
                 "grid": _grid(file, path) if file.count else None,
-                "bands": [_band(file, index, path) for index in range(1, file.count + 1)],
+                "bands": _bands(file, path),
                 "colours": {str(value): colour for value, colour in legend.colours.items()},
                 "classes": {str(value): name for value, name in legend.names.items()},
                 "subdatasets": _subdatasets(file),
@@ -118,12 +118,10 @@ def _raster(path: str) -> FileFacts | None:
 def _subdatasets(file: rasterio.DatasetReader) -> FileFacts:
     """Return the names of the parts of a file, each with GDAL's description: its shape, name and type."""
     tags = file.tags(ns="SUBDATASETS")
-    numbers = range(1, len(file.subdatasets) + 1)
+    # rasterio makes the list anew for each use of the attribute.
     return {
-        tags.get(f"SUBDATASET_{number}_NAME", file.subdatasets[number - 1]): tags.get(
-            f"SUBDATASET_{number}_DESC", ""
-        )
-        for number in numbers
+        tags.get(f"SUBDATASET_{number}_NAME", name): tags.get(f"SUBDATASET_{number}_DESC", "")
+        for number, name in enumerate(file.subdatasets, start=1)
     }
 
 
@@ -139,7 +137,7 @@ def _grid(file: rasterio.DatasetReader, path: str) -> FileFacts:
     """Return size, CRS, geotransform and pixel size in metres of an open raster."""
     facts: FileFacts = {
         "crs": file.crs.to_string() if file.crs else None,
-        "transform": [_number(value) for value in file.transform[:6]],
+        "transform": [_number(value) for value in transform_of(file)[:6]],
         "height": file.height,
         "width": file.width,
     }
@@ -151,24 +149,31 @@ def _grid(file: rasterio.DatasetReader, path: str) -> FileFacts:
     return {**facts, "pixel_size_m": size, "lack": reference.lack or None}
 
 
-def _band(file: rasterio.DatasetReader, index: int, path: str) -> FileFacts:
-    """Return what an open raster states of a band."""
-    position = index - 1
-    colour = file.colorinterp[position]
-    tags = {key.lower(): text for key, text in file.tags(index).items()}
-    unit = (file.units[position] or tags.get("units") or tags.get("unit") or "").strip()
-    nodata = file.nodatavals[position]
-    return {
-        "name": str(index),
-        "source": f"{base_name(path)}:{index}",
-        "dtype": str(file.dtypes[position]),
-        "units": unit or None,
-        "scale": float(file.scales[position]),
-        "offset": float(file.offsets[position]),
-        "nodata": None if nodata is None else _number(nodata),
-        "description": file.descriptions[position] or None,
-        "colour": None if colour in {ColorInterp.undefined, ColorInterp.gray} else colour.name,
-    }
+def _bands(file: rasterio.DatasetReader, path: str) -> list[JsonValue]:
+    """Return what an open raster states of its bands."""
+    # rasterio makes each of these lists anew for each use of the attribute.
+    stated = zip(
+        file.dtypes, file.units, file.scales, file.offsets, file.nodatavals, file.descriptions,
+        file.colorinterp, strict=True,
+    )  # fmt: skip
+    bands: list[JsonValue] = []
+    for index, (dtype, units, scale, offset, nodata, description, colour) in enumerate(stated, start=1):
+        tags = {key.lower(): text for key, text in file.tags(index).items()}
+        unit = (units or tags.get("units") or tags.get("unit") or "").strip()
+        bands.append(
+            {
+                "name": str(index),
+                "source": f"{base_name(path)}:{index}",
+                "dtype": str(dtype),
+                "units": unit or None,
+                "scale": float(scale),
+                "offset": float(offset),
+                "nodata": None if nodata is None else _number(nodata),
+                "description": description or None,
+                "colour": None if colour in {ColorInterp.undefined, ColorInterp.gray} else colour.name,
+            }
+        )
+    return bands
 
 
 def _number(value: float) -> float | str:

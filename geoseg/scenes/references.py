@@ -13,13 +13,13 @@ from posixpath import dirname, join, normpath
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import check_regular
-from geoseg.files.inputs import local_files
+from geoseg.files.bounded import check_beside, check_regular, check_within
+from geoseg.files.inputs import is_dataset, local_files
 from geoseg.files.network import needs_network, plain, shown
 from geoseg.scenes.file_kinds import SQLITE, check_vector_kind, file_head, root_of
 from geoseg.scenes.hdf5_references import check_hdf5
 from geoseg.scenes.paths import fetch_text
-from geoseg.scenes.sqlite_files import check_tables
+from geoseg.scenes.sqlite_files import check_tables, needs_settling
 from geoseg.scenes.subdatasets import subdataset_of
 
 VRT_BYTES = 64 * 2**20
@@ -27,6 +27,10 @@ VRT_BYTES = 64 * 2**20
 
 VRT_DEPTH = 8
 """Most VRTs inside each other; GDAL stops at 32 with an error that does not name the file."""
+
+VRT_READS = 10_000_000
+"""Most times that VRTs in each other name rasters: ten times those of a mosaic of 100,000 tiles of ten bands.
+VRTs of ten names each, seven deep, reach it, and take 20 s for the smallest window."""
 
 _ELEMENTS = 100
 """Most levels of elements; a warped VRT has about ten."""
@@ -84,7 +88,7 @@ def check_local(name: str) -> None:
     """
     # What a prefix such as `vrt://` names, GDAL opens with any driver, as what a VRT names.
     depth = 0 if os.path.exists(name) or _WITHIN.match(name) else 1
-    _check(name, set(), depth=depth, vector=False)
+    _check(name, {}, depth=depth, vector=False)
 
 
 def check_remote(name: str, text: str) -> None:
@@ -115,8 +119,15 @@ def joined(name: str, relative: str) -> str:
     return normpath(join(folder, relative))
 
 
-def _check(name: str, seen: set[str], *, depth: int, vector: bool) -> None:
-    """Check a name on this machine; `depth` counts the files that name it, `vector` is that of OGR's VRT."""
+def _check(name: str, seen: dict[str, int], *, depth: int, vector: bool) -> int:
+    """Check a name on this machine, and return how many files are read for it, each as often as it is named.
+
+    Args:
+        name: as GDAL opens it.
+        seen: the files that were checked, and this number for each.
+        depth: number of files that name it.
+        vector: whether it is named by a VRT of OGR.
+    """
     if name.lstrip().startswith("<"):
         raise SceneReadError(f"{plain(name)}: a description in place of a path is not supported; give a file")
     if depth > VRT_DEPTH:
@@ -125,20 +136,29 @@ def _check(name: str, seen: set[str], *, depth: int, vector: bool) -> None:
     if not systems <= _ARCHIVES | _FOR_USERS:
         other = ", ".join(sorted(systems - _ARCHIVES - _FOR_USERS))
         raise SceneReadError(f"{plain(name)}: {other} is not supported; give a file or an archive")
+    reads = 0
     for file in local_files(name):
         if file not in seen:
-            seen.add(file)
+            seen[file] = 1
             check_regular(file)
-            _check_file(file, seen, depth, vector=vector)
+            check_beside(file)
+            seen[file] = max(1, _check_file(file, seen, depth, vector=vector))
+        reads += seen[file]
     if _WITHIN.match(name) and name.lower().endswith(".vrt"):
-        _check_names(name, fetch_text(name), seen, depth)
+        reads += _check_names(name, fetch_text(name), seen, depth)
+    if reads > VRT_READS:
+        raise SceneReadError(
+            f"{plain(name)} names rasters more than {VRT_READS:,} times over; give the rasters"
+        )
+    return reads
 
 
-def _check_file(file: str, seen: set[str], depth: int, *, vector: bool) -> None:
-    """Check the contents of a file, and the metadata beside it."""
+def _check_file(file: str, seen: dict[str, int], depth: int, *, vector: bool) -> int:
+    """Check the contents of a file, and the metadata beside it; returns how many files it makes GDAL read."""
+    reads = 0
     if os.path.isdir(file):
         _check_store(Path(file))
-        return
+        return reads
     head = file_head(file)
     if depth and vector:
         check_vector_kind(file, head)
@@ -147,20 +167,28 @@ def _check_file(file: str, seen: set[str], depth: int, *, vector: bool) -> None:
     check_hdf5(Path(file))
     if head.startswith(SQLITE):
         check_tables(Path(file))
+        if depth and needs_settling(Path(file)):
+            raise SceneReadError(
+                f"{file} has a write-ahead log, beside which GDAL writes to read it: close it in the program "
+                "that has it open, or give the file itself in place of the VRT that names it"
+            )
     elif kind := root_of(head):
         if kind in {"vrtdataset", "ogrvrtdatasource"}:
-            _check_names(file, _text(file, VRT_BYTES), seen, depth, vector=kind == "ogrvrtdatasource")
+            text = _text(file, VRT_BYTES)
+            reads += _check_names(file, text, seen, depth, vector=kind == "ogrvrtdatasource")
         elif depth and not vector:
             raise SceneReadError(f"{file} is not a raster that a VRT may name ({kind}); give the rasters")
     elif head.startswith(b"{") and b'"refs"' in head:
         raise SceneReadError(f"{file} lists parts of other files (Kerchunk), which geoseg does not follow")
     side = f"{file}.aux.xml"
     if os.path.isfile(side):
-        _check_names(side, _text(side, _SIDE_BYTES), seen, depth, only_keys=True)
+        reads += _check_names(side, _text(side, _SIDE_BYTES), seen, depth, only_keys=True)
+    return reads
 
 
 def _check_store(folder: Path) -> None:
-    """Refuse a Zarr store that is a list of parts of other files."""
+    """Check the files of a folder; refuse a Zarr store that is a list of parts of other files."""
+    check_within(folder, deep=is_dataset(folder))
     metadata = folder / ".zmetadata"
     if metadata.is_file() and b'"record_size"' in file_head(metadata):
         raise SceneReadError(f"{folder} lists parts of other files (Kerchunk), which geoseg does not follow")
@@ -174,9 +202,10 @@ def _text(file: str, most: int) -> str:
 
 
 def _check_names(
-    name: str, text: str, seen: set[str], depth: int, *, vector: bool = False, only_keys: bool = False
-) -> None:
-    """Check the names in a description on this machine."""
+    name: str, text: str, seen: dict[str, int], depth: int, *, vector: bool = False, only_keys: bool = False
+) -> int:
+    """Check the names in a description on this machine, and return how many files are read for them."""
+    reads = 0
     for source, relative in _named(name, text, only_keys=only_keys):
         where = f"{name} names {plain(source)}"
         if needs_network(source):
@@ -190,8 +219,9 @@ def _check_names(
         if not _is_file_name(beside if relative else source):
             raise SceneReadError(f"{where}, which is not known to be a file; give the raster or layer itself")
         # Whether a name is relative can be stated in ways that are not known here.
-        for path in dict.fromkeys((beside, source)):
-            _check(path, seen, depth=depth + 1, vector=vector)
+        paths = dict.fromkeys((beside, source))
+        reads += max(_check(path, seen, depth=depth + 1, vector=vector) for path in paths)
+    return reads
 
 
 def _is_file_name(path: str) -> bool:

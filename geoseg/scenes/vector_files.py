@@ -14,7 +14,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.files.bounded import check_regular
+from geoseg.files.bounded import check_beside, check_regular, check_within
 from geoseg.files.network import gdal_closed, needs_network, plain
 from geoseg.messages import note
 from geoseg.scenes.file_kinds import (
@@ -134,7 +134,9 @@ def check_vector(path: Path | str) -> None:
     if place.is_dir():
         if place.suffix.lower() != ".gdb" and not any(place.glob("*.shp")):
             raise unknown_vector(name)
+        check_within(place, deep=False)
         return
+    check_beside(name)
     head = file_head(place)
     check_vector_kind(name, head)
     if head.startswith(b"PK"):

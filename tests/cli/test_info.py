@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from numpy.typing import NDArray
 
+from tests.products.ground import lake, write_raster
 from tests.products.server import serving
 from tests.satellites import write_safe
 from tests.spectrometer import simulate, write_granule
@@ -224,3 +226,15 @@ def test_a_server_that_does_not_come_to_an_end(
         _, error = geoseg("info", f"http://{place}/{name}", code=3)
     assert name in error
     assert len(error.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "fgb", "geojson", "parquet", "pmtiles"])
+def test_a_map_of_every_format(tmp_path: Path, geoseg: Geoseg, suffix: str) -> None:
+    if suffix == "pmtiles" and "w" not in pyogrio.list_drivers().get("PMTiles", ""):
+        pytest.skip("the GDAL of pyogrio cannot write PMTiles")
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    source = write_raster(tmp_path / "classes.tif", lake(40).astype(np.uint8))
+    geoseg("vectorize", source, "-o", tmp_path / f"map.{suffix}")
+    out, _ = geoseg("info", tmp_path / f"map.{suffix}")
+    assert out.startswith("vectorize map")

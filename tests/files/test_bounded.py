@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import LABEL_LENGTH, check_label, check_regular, parse_json, read_bytes
+from geoseg.files.bounded import (
+    LABEL_LENGTH,
+    check_beside,
+    check_label,
+    check_regular,
+    check_within,
+    parse_json,
+    read_bytes,
+)
 from geoseg.files.inputs import opened
 
 
@@ -29,6 +37,50 @@ def test_pipes_and_devices(name: str, tmp_path: Path) -> None:
     for check in (check_regular, read_bytes, opened):
         with pytest.raises(SceneReadError, match="a pipe, a device or a socket"):
             check(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["map.img.aux.xml", "map.hdr", "MAP.HDR", "map_rpc.txt", "map.img-wal", "DIM_1.XML", "map.vat.dbf"],
+)
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_libraries_open_beside_a_file(other: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "map.img"
+    path.write_bytes(b"x")
+    check_beside(path)
+    if kind == "pipe":
+        os.mkfifo(tmp_path / other)
+    else:
+        (tmp_path / other).symlink_to("/dev/zero")
+    os.utime(tmp_path, ns=(1, 1))
+    with pytest.raises(SceneReadError, match="a pipe, a device or a socket"):
+        check_beside(path)
+
+
+def test_pipes_of_others_beside_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "control")
+    os.mkfifo(tmp_path / "maps.sock")
+    (tmp_path / "map.hdr").symlink_to("nowhere")
+    (tmp_path / "map.img").write_bytes(b"x")
+    check_beside(tmp_path / "map.img")
+    check_beside(tmp_path / "none" / "map.img")
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_pipes_in_a_folder_that_is_one_dataset(deep: bool, tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "up").symlink_to("..")
+    (tmp_path / "a" / "b" / "0").write_bytes(b"x")
+    check_within(tmp_path, deep=deep)
+    os.mkfifo(tmp_path / "a" / "b" / "1")
+    if deep:
+        with pytest.raises(SceneReadError, match="a pipe, a device or a socket"):
+            check_within(tmp_path, deep=deep)
+    else:
+        check_within(tmp_path, deep=deep)
+    os.mkfifo(tmp_path / "2")
+    with pytest.raises(SceneReadError, match="a pipe, a device or a socket"):
+        check_within(tmp_path, deep=deep)
 
 
 def test_paths_of_nothing_are_left_to_the_reader(tmp_path: Path) -> None:

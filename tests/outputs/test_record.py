@@ -13,6 +13,7 @@ import shapely
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.network import TEXT_BYTES
 from geoseg.outputs.record import read_record
 
 
@@ -51,6 +52,16 @@ def test_what_is_no_such_file_is_told(suffix: str, tmp_path: Path) -> None:
     path.write_text("this is no map" * 100)
     with pytest.raises(SceneReadError, match="read"):
         read_record(path)
+
+
+@pytest.mark.parametrize("spaces", [0, TEXT_BYTES])
+def test_the_record_of_a_large_map_stands_at_its_end(spaces: int, tmp_path: Path) -> None:
+    path = tmp_path / "map.geojson"
+    path.write_text('{"features": [' + " " * spaces + '],\n"geoseg": {"geoseg": "99"}\n}\n')
+    with pytest.raises(SceneError, match="another version"):
+        read_record(path)
+    path.write_text('{"features": [' + " " * spaces + "]}")
+    assert read_record(path) is None
 
 
 def test_a_record_of_another_version_is_told(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import rasterio.shutil
 import shapely
 
+import geoseg
 from geoseg.bundles.find import find_model
 from tests import classifiers, classmaps, plumes, simulated, spectrometer
+from tests.learn.fit import made_ground
 from tests.products import classmaps as products
 from tests.products import ground, landsat, netcdf, sentinel1, sentinel2, wind, zarr
 from tests.products.ground import EAST, NORTH, Ground, lake, write_raster
@@ -73,6 +76,52 @@ def write_classes(folder: Path) -> None:
     later = values.copy()
     later[10:20, 10:20] = 3
     write_raster(folder / "later.tif", later)
+
+
+DRIVERS = {
+    "HFA": "img", "NITF": "ntf", "AAIGrid": "asc", "XYZ": "xyz", "BMP": "bmp", "GIF": "gif", "RST": "rst",
+    "PNM": "pgm", "PCRaster": "map", "SAGA": "sdat", "JPEG": "jpg",
+    "GPKG": "gpkg",
+}  # fmt: skip
+"""Formats of class rasters, each by a driver of its own, and their suffixes."""
+
+
+def write_drivers(folder: Path) -> None:
+    """A class raster in many formats."""
+    source = write_raster(folder / "classes.tif", lake(SIDE).astype(np.uint8))
+    for driver, suffix in DRIVERS.items():
+        rasterio.shutil.copy(source, folder / f"{driver}.{suffix}", driver=driver)
+
+
+def write_maps(folder: Path) -> None:
+    """Maps that geoseg made, in every format."""
+    classes = write_raster(folder / "classes.tif", lake(SIDE).astype(np.uint8))
+    for suffix in ("gpkg", "fgb", "geojson", "pmtiles", "parquet"):
+        geoseg.vectorize(classes, output=folder / f"map.{suffix}")
+    scene = _stack(folder / "scene.tif")
+    geoseg.flood(
+        scene,
+        output=folder / "flood.gpkg",
+        raster=folder / "map.tif",
+        method="classical",
+        sensor="sentinel-2-l2a-harmonised",
+    )
+
+
+def write_labels(folder: Path) -> None:
+    """A scene and labels."""
+    made_ground.write_labels(folder / "labels.geojson", made_ground.points())
+    made_ground.write_scene(folder / "scene.tif")
+    points = geopandas.read_file(folder / "labels.geojson")
+    points.drop(columns="geometry").assign(lon=points.geometry.x, lat=points.geometry.y).to_csv(
+        folder / "labels.csv", index=False
+    )
+
+
+def write_scenes(folder: Path) -> None:
+    """Scenes, their list, and the options of a batch."""
+    write_scene(folder)
+    (folder / "scenes.csv").write_text("scene,id\nin/scene.tif,a\nin/before.tif,b\n")
 
 
 def write_model(folder: Path) -> None:

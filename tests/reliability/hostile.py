@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tests.learn.fit import made_ground
 from tests.reliability import (
     corpus,
     hostile_archives,
@@ -27,7 +26,19 @@ from tests.reliability import (
     hostile_tiff,
 )
 from tests.reliability.campaign import Case, case_of, in_child, lay_out, make_corpus, run_cases, warm
-from tests.reliability.subjects import FLOOD, L8, OUT, SAFE, SEGMENT, SENSOR, SITES, SUBJECTS, Subject
+from tests.reliability.subjects import (
+    BATCH,
+    FIT,
+    FLOOD,
+    L8,
+    OUT,
+    SAFE,
+    SEGMENT,
+    SENSOR,
+    SITES,
+    SUBJECTS,
+    Subject,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,21 +49,6 @@ class Hostile:
     what: str
     change: Callable[[Path], object]
 
-
-def write_labels(folder: Path) -> None:
-    """A scene and labels."""
-    made_ground.write_labels(folder / "labels.geojson", made_ground.points())
-    made_ground.write_scene(folder / "scene.tif")
-
-
-def write_scenes(folder: Path) -> None:
-    """Scenes and their list."""
-    corpus.write_scene(folder)
-    (folder / "scenes.csv").write_text("scene,id\nin/scene.tif,a\nin/before.tif,b\n")
-
-
-BATCH = f"batch flood in/scenes.csv -o out/maps --method classical {SENSOR} --jobs 1 --min-area 0"
-FIT = f"fit in/labels.csv in/scene.tif --sensor {made_ground.SENSOR} --clouds none -o out/bundle"
 
 PLUME = f"methane plume in/after --reference in/before {OUT} --view-zenith 5 --sun-zenith 20"
 OPENVINO = f"{SEGMENT} in/model/model.onnx --runtime openvino"
@@ -113,8 +109,8 @@ ROWS: tuple[tuple[str, Make, str, tuple[str, ...], Changes], ...] = (
         (f"{FLOOD} --aoi in/area.gpkg", "info in/area.gpkg"),
         hostile_tables.GEOPACKAGES,
     ),
-    ("table of scenes", write_scenes, "scenes.csv", (BATCH,), hostile_tables.SCENES),
-    ("table of labels", write_labels, "labels.csv", (FIT,), hostile_tables.LABELS),
+    ("table of scenes", corpus.write_scenes, "scenes.csv", (BATCH,), hostile_tables.SCENES),
+    ("table of labels", corpus.write_labels, "labels.csv", (FIT,), hostile_tables.LABELS),
     ("style", corpus.write_classes, "styled.qml", (f"vectorize in/styled.tif {OUT}",), hostile_tables.STYLES),
     (
         "STAC item",
@@ -168,7 +164,7 @@ PLACED = (
         kind="table of scenes",
         target="scenes.csv",
         command=tuple(shlex.split(BATCH)),
-        make=write_scenes,
+        make=corpus.write_scenes,
     ),
 )
 """Commands whose inputs are replaced."""

@@ -20,6 +20,13 @@ TEXTS = (".json", ".geojson", ".yaml", ".xml", ".txt", ".csv", ".hdr", ".vrt", "
 RASTERS = (".tif", ".TIF", ".jp2", ".png", ".bil", ".img")
 VECTORS = (".gpkg", ".geojson", ".fgb", ".shp")
 
+SIDES = (
+    ".aux.xml", ".ovr", ".msk", ".hdr", ".prj", ".tfw", ".wld", ".cpg", ".dbf", ".shx", ".qix", ".idm",
+    ".csvt", ".gfs", ".xsd", ".qml", ".vat.dbf", ".clr", ".RPB", ".IMD", "_rpc.txt", "_metadata.txt",
+    "_MTL.txt", ".xml", ".json", "-wal", "-shm", "-journal",
+)  # fmt: skip
+"""Ends of names of files beside another: headers, world files, masks, tables, logs, descriptions."""
+
 NUMBERS = (
     "NaN", "-Infinity", "1e999", "-1", "0", "1e308", str(2**63), "9" * 400, '"text"', "null", "[]", "{}",
     "true", "1.5", "-0.0", "[[1, 2], 3]", "99999999",
@@ -116,11 +123,13 @@ def directory(path: Path, rng: random.Random) -> None:
 
 
 def missing(path: Path, rng: random.Random) -> None:
-    """Remove the file, or leave a link that leads nowhere or to itself."""
+    """Remove the file, or leave a link that leads nowhere, to itself or to what GDAL takes for a name."""
     path.unlink()
-    end = rng.choice(["none", "nowhere", "itself"])
-    if end != "none":
-        path.symlink_to("nowhere" if end == "nowhere" else path.name)
+    end = rng.choice(
+        ["", "nowhere", path.name, "/vsicurl/http://127.0.0.1:9/a.tif", "GTIFF_DIR:1:in/scene.tif"]
+    )
+    if end:
+        path.symlink_to(end)
 
 
 def special(path: Path, rng: random.Random) -> None:
@@ -134,6 +143,29 @@ def special(path: Path, rng: random.Random) -> None:
         rng.choice(["/proc/self/mem", "/dev/null", "/proc/self/attr/current", "/proc/1/root/nothing"])
     )
     del mode
+
+
+def beside(path: Path, rng: random.Random) -> None:
+    """Put something beside the file, by a name that a library looks for without being asked."""
+    end = rng.choice(SIDES)
+    side = path.with_name((path.name if end[0] == "-" or rng.random() < 0.5 else path.stem) + end)
+    if side == path or side.is_dir():
+        return
+    side.unlink(missing_ok=True)
+    kind = rng.choice(["pipe", "device", "folder", "itself", "input", "noise", "journal", "log"])
+    if kind == "pipe":
+        os.mkfifo(side)
+    elif kind == "device":
+        side.symlink_to("/dev/zero")
+    elif kind == "folder":
+        side.mkdir()
+    elif kind == "itself":
+        side.symlink_to(side.name)
+    elif kind == "input" and path.is_file():
+        shutil.copyfile(path, side)
+    else:
+        heads = {"journal": b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", "log": b"\x37\x7f\x06\x82"}
+        side.write_bytes(heads.get(kind, b"") + rng.randbytes(3000))
 
 
 def change_number(path: Path, rng: random.Random) -> None:
@@ -233,6 +265,7 @@ BYTES: Mapping[str, Mutation] = {
     "a folder": directory,
     "missing": missing,
     "not a file": special,
+    "something beside": beside,
 }
 TEXT: Mapping[str, Mutation] = {
     "number changed": change_number,
@@ -261,7 +294,7 @@ def mutate(path: Path, rng: random.Random) -> str:
     """Damage a file; returns the kind of damage."""
     found = mutations_for(path)
     names = sorted(found)
-    weights = [1 if name in BYTES else 2 for name in names]
+    weights = [1 if name in BYTES and name != "something beside" else 2 for name in names]
     name = rng.choices(names, weights)[0]
     found[name](path, rng)
     return name

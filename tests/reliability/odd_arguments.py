@@ -18,7 +18,7 @@ PATHS = (
 
 OUTPUTS = (
     "out/" + "x" * 300 + ".gpkg", "out/none/map.gpkg", "/proc/map.gpkg", "in/scene.tif", "out", "out/map.xyz",
-    "/dev/full", "out/map", "/sys/map.gpkg", "in/options.yaml/map.gpkg", "",
+    "/dev/full", "out/map", "/sys/map.gpkg", "in/scene.tif/map.gpkg", "",
     "out/\udcff.gpkg", "/dev/null/map.gpkg",
 )  # fmt: skip
 """What takes the place of an output."""

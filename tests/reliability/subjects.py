@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.learn.fit import made_ground
 from tests.products import landsat, sentinel2
 from tests.reliability import corpus
 
@@ -41,6 +42,8 @@ SAFE = f"{sentinel2.Sentinel2(bands=corpus.BANDS).name}.SAFE"
 L8 = landsat.L8
 MAPS = "evaluate maps in/train.yaml -o out/maps --method mndwi --on all"
 CUBE = "--wind 3 --sun-zenith 30 --view-zenith 5 --satellite aviris"
+BATCH = f"batch flood in/scenes.csv -o out/maps --method classical {SENSOR} --jobs 1 --min-area 0"
+FIT = f"fit in/labels.csv in/scene.tif --sensor {made_ground.SENSOR} --clouds none -o out/bundle"
 VECTORS = {
     "gpkg": "GeoPackage", "geojson": "GeoJSON", "fgb": "FlatGeobuf", "shp": "Shapefile", "csv": "CSV",
     "gml": "GML",
@@ -172,6 +175,38 @@ SUBJECTS: tuple[Subject, ...] = (
         ("train-set", "GeoTIFF", "set/**/*.tif", "train in/train.yaml -o out/run --dry-run"),
         ("maps", "YAML", "train.yaml", MAPS),
         ("maps-set", "GeoTIFF", "set/**/*.tif", MAPS),
+    ),
+    *_of(
+        corpus.write_drivers,
+        *(
+            (f"vectorize-{driver}", "other raster", name, f"vectorize in/{name} {OUT}")
+            for driver, suffix in corpus.DRIVERS.items()
+            for name in (f"{driver}.{suffix}",)
+        ),
+    ),
+    *_of(
+        corpus.write_maps,
+        *(
+            (f"info-{end}", kind, f"map.{end}", f"info in/map.{end}")
+            for end, kind in {
+                **VECTORS,
+                "pmtiles": "PMTiles",
+                "parquet": "GeoParquet",
+                "tif": "GeoTIFF",
+            }.items()
+            if end not in {"shp", "csv", "gml"}
+        ),
+    ),
+    *_of(
+        corpus.write_labels,
+        ("fit", "CSV", "labels.csv", FIT),
+        ("fit-scene", "GeoTIFF", "scene.tif", FIT),
+    ),
+    *_of(
+        corpus.write_scenes,
+        ("batch", "CSV", "scenes.csv", BATCH),
+        ("batch-scene", "GeoTIFF", "[sb]*.tif", BATCH),
+        ("batch-config", "YAML", "options.yaml", f"{BATCH} --config in/options.yaml"),
     ),
 )
 

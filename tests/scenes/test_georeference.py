@@ -277,3 +277,16 @@ def test_what_has_no_place_does_not_align_with_what_has(tmp_path: Path) -> None:
             else:
                 with pytest.raises(SceneError, match="cannot be aligned"):
                     place(grids[one], grids[other], what="x")
+
+
+def test_a_driver_that_leaves_the_numbers_as_they_were_in_memory(tmp_path: Path) -> None:
+    """GDAL's driver of PNM fills in no geotransform where there is none."""
+    placed = _write(tmp_path / "placed.tif", crs=UTM, transform=PLACE)
+    path = tmp_path / "a.pgm"
+    path.write_bytes(f"P5\n{COLS} {ROWS}\n255\n".encode() + bytes(ROWS * COLS))
+    for _ in range(3):
+        with Raster(str(placed)) as raster:
+            assert raster.grid.transform == PLACE
+        with _unwarned(), Raster(str(path)) as raster:
+            assert raster.grid.transform == Affine.identity()
+            assert raster.georeference.lack

@@ -20,6 +20,7 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.outputs.record import read_record
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.polygon_files import read_polygons
+from geoseg.scenes.references import check_local
 from geoseg.scenes.sqlite_files import check_tables
 from tests.products.ground import EAST, NORTH, write_raster
 from tests.products.netcdf import write_variables
@@ -293,3 +294,21 @@ def test_other_files_are_no_layers(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(SceneReadError):
         read_polygons(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(("width", "refused"), [(3, False), (40, True)])
+def test_vrts_that_name_each_other_many_times(tmp_path: Path, width: int, refused: bool) -> None:
+    """The number of reads grows with the depth."""
+    write_raster(tmp_path / "5.vrt", np.ones((4, 4), np.uint8))
+    for level in range(5):
+        source = f"<SourceFilename relativeToVRT='1'>{level + 1}.vrt</SourceFilename>"
+        sources = f"<SimpleSource>{source}<SourceBand>1</SourceBand></SimpleSource>" * width
+        band = f"<VRTRasterBand dataType='Byte' band='1'>{sources}</VRTRasterBand>"
+        (tmp_path / f"{level}.vrt").write_text(
+            f"<VRTDataset rasterXSize='4' rasterYSize='4'>{band}</VRTDataset>"
+        )
+    if refused:
+        with pytest.raises(SceneReadError, match="times over"):
+            check_local(str(tmp_path / "0.vrt"))
+    else:
+        check_local(str(tmp_path / "0.vrt"))

@@ -14,7 +14,7 @@ from pyogrio import raw
 
 import geoseg
 from geoseg.errors import UsageError
-from geoseg.files.disk import writing
+from geoseg.files.disk import check_database, writing
 from geoseg.files.output_files import OutputFiles, check_writable
 from geoseg.learn.evaluate.sample_drawing import DrawnSample
 from geoseg.learn.evaluate.sample_form import sample_qml
@@ -148,6 +148,7 @@ def _write_geopackage(drawn: DrawnSample, path: Path) -> None:
         )
         _write_table(path, STRATA_TABLE, strata_rows(drawn))
         _write_table(path, "layer_styles", [_style(drawn)])
+    check_database(path)
 
 
 def _style(drawn: DrawnSample) -> dict[str, object]:

@@ -55,15 +55,15 @@ def _read_any_config(
     replaced = dict(changes or {})
     if data is not None:
         replaced["data.root"] = str(data)
-    if replaced.get("task", _task(text)) == SCENE_CLASSIFICATION:
+    if replaced.get("task", _task(name, text)) == SCENE_CLASSIFICATION:
         return parse_document(name, text, SceneTrainSpec, replaced)
     return parse_document(name, text, TrainSpec, replaced)
 
 
-def _task(text: str) -> object:
+def _task(name: str, text: str) -> object:
     """Return the key `task`, or None where the text is not valid YAML; the parser reports the error later."""
     try:
-        _, table = parse_yaml(text, "the config")
+        _, table = parse_yaml(text, name)
     except UsageError:
         return None
     return table.get("task") if isinstance(table, dict) else None

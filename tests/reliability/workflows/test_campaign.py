@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,19 @@ def test_three_kills() -> None:
 @pytest.mark.slow
 def test_twenty_kills() -> None:
     _run("kills", "--count", "20")
+
+
+compiles = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or shutil.which("cc") is None, reason="needs Linux and a C compiler"
+)
+
+
+@compiles
+def test_disks_that_are_full_at_any_write() -> None:
+    _run("full_disk", "--points", "1", "--only", "vectorize")
+
+
+@compiles
+@pytest.mark.slow
+def test_disks_of_every_command_that_are_full_at_any_write() -> None:
+    _run("full_disk", "--points", "4")
