@@ -61,4 +61,4 @@ def test_a_batch_loads_its_maps_or_the_merged_one(
     names = ["maps"] if merge else ["lake_20240501", "lake_20240513"]
     assert sorted(layer["name"] for layer in layers) == names
     assert all(layer.items() >= STYLED.items() for layer in layers)
-    assert all(layer["time"] for layer in layers) or merge
+    assert all(layer["time"] for layer in layers)
