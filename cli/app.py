@@ -7,7 +7,6 @@ failed; 130 interrupted; 143 terminated; 129 the terminal was closed; 141 stdout
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 import traceback
@@ -73,9 +72,8 @@ add(app, "fit", fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(bench.app, name="bench")
 add(app, "export", export.export)
-app.command("doctor", cls=PlainCommand)(
-    doctor.doctor
-)  # has no request, so that it runs with missing packages
+# It has no request, so that it runs with missing packages.
+app.command("doctor", cls=PlainCommand)(doctor.doctor)
 add(app, "demo", demo.demo)
 app.command("examples", cls=PlainCommand)(examples.examples)
 
@@ -146,13 +144,15 @@ def _run(verbosity: Verbosity) -> int:
         text = f"the Python package {error.name} is missing; geoseg doctor lists all missing packages"
         return _print_error(error, text, RuntimeMissingError.exit_code, verbosity)
     except OSError as error:
-        # Paths are probed before files are opened: a name may be too long, or its folder closed to the user.
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        from geoseg.files.disk import FULL
+
+        if error.errno in FULL:
             where = f"{error.filename}: " if error.filename else ""
             text = f"{where}the disk is full; free some space, or set TMPDIR to another folder"
             return _print_error(error, text, OutputError.exit_code, verbosity)
         if error.filename is None:
             return _internal(error, verbosity)
+        # Paths are probed before files are opened: a name may be too long, or its folder closed to the user.
         text = f"{error.filename}: {error.strerror or error}; check the path"
         return _print_error(error, text, SceneReadError.exit_code, verbosity)
     except Exception as error:

@@ -82,7 +82,9 @@ def _name(param: Any) -> str:
     values = (param.metavar or "").strip()
     if not _is_option(param):
         return values or str(param.name)
-    return f"{', '.join((*param.opts, *param.secondary_opts))} {values}".strip()
+    # The names of the help option come in no order.
+    names = sorted(param.opts, key=len, reverse=True)
+    return f"{', '.join((*names, *param.secondary_opts))} {values}".strip()
 
 
 def _plain(text: str | None) -> str:

@@ -26,7 +26,7 @@ from geoseg.run_record import TableRows
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.paths import gdal_path
-from geoseg.scenes.vector_files import reading_vector
+from geoseg.scenes.vector_files import layer_of, reading_vector
 from geoseg.spec import ClassSpec, RunSpec
 
 LOG = logging.getLogger(__name__)
@@ -220,7 +220,7 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
     """Read the polygons of zones.
 
     Args:
-        path: a vector file; its first layer is read.
+        path: a vector file; of several layers, the first with geometries is read.
         column: that names the zones; None: the first text column, else the row number.
         crs: of the result.
 
@@ -228,9 +228,13 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
         SceneError: the file has no polygons or no CRS, or cannot be read.
         UsageError: there is no such column.
     """
+    import geopandas  # noqa: PLC0415 - only with --zones
+
     opened(path)
     with opening(str(path)), reading_vector(path) as file:
-        frame = pyogrio.read_dataframe(file)
+        frame = pyogrio.read_dataframe(file, layer=layer_of(path, file))
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise SceneError(f"`--zones {path}`: holds no polygons")
     if frame.crs is None:
         raise SceneError(f"`--zones {path}`: has no CRS; assign one (`ogr2ogr -a_srs EPSG:CODE`)")
     frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]

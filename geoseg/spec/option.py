@@ -21,7 +21,7 @@ class RunPart(Enum):
     """What a run may have that reads options; the value is the text of a message where it is missing."""
 
     NETWORK = "no network is used"
-    RADAR = "no band is of radar"
+    RADAR = "no radar band is used"
     IMAGES = "class maps are compared as they are"
 
 

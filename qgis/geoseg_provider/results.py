@@ -6,6 +6,7 @@ from pathlib import Path
 from qgis.core import QgsMapLayerType, QgsProcessingContext, QgsProcessingLayerPostProcessorInterface
 
 GROUP = "geoseg"
+SUMMARY = "summary.csv"
 MOST_MAPS = 20
 """Maps of a batch that are loaded each, where they were not merged."""
 
@@ -63,7 +64,7 @@ def load_batch(folder, layer, context):
     """
     folder, project = Path(folder), context.project()
     merged = folder / "merged.gpkg"
-    maps = [merged] if merged.is_file() else _maps(folder)
+    maps = [merged] if _is_later(merged, folder / SUMMARY) else _maps(folder / SUMMARY)
     if project is None:
         return 0
     if len(maps) > MOST_MAPS:
@@ -83,7 +84,12 @@ def _finished(details):
     return details
 
 
-def _maps(folder):
+def _is_later(merged, summary):
+    """Return whether a merged map is of this run, which writes its summary first."""
+    return merged.is_file() and merged.stat().st_mtime >= summary.stat().st_mtime
+
+
+def _maps(summary):
     """Return the maps that the summary of a batch lists."""
-    with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
-        return [folder / row["output"] for row in csv.DictReader(file) if row["status"] == "done"]
+    with summary.open(encoding="utf-8", newline="") as file:
+        return [summary.parent / row["output"] for row in csv.DictReader(file) if row["status"] == "done"]

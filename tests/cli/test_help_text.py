@@ -51,6 +51,7 @@ def test_help_fits_80_columns_and_cuts_no_value(
     shown, _ = geoseg(*words, "--help-all" if command in {"flood", "methane plume"} else "--help")
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert "<bool>" not in shown
+    assert "  --help, -h" in shown
     for values in {
         "flood": ["--clouds auto|product|network|none", "  --overwrite  "],
         "models describe": ["--units reflectance|db|linear|radiance|dn", "segmentation-models-pytorch,"],

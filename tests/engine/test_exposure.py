@@ -19,6 +19,7 @@ from geoseg.errors import GeosegError, RuntimeMissingError, SceneError, UsageErr
 from geoseg.run_record import RunRecord
 from geoseg.spec import RunSpec
 from geoseg.tasks.segment.vectorize_raster import vectorize
+from tests.messages import Messages
 
 CRS = "EPSG:32633"
 ORIGIN = Affine(10, 0, 500000, 0, -10, 4600000)
@@ -134,6 +135,14 @@ def test_zones_count_polygons_that_are_written_one_after_another(tmp_path: Path)
     assert row["area_ha"] == pytest.approx(0.02, rel=2e-3)
 
 
+def test_a_note_names_the_layer_of_several(classes: Path, tmp_path: Path, messages: Messages) -> None:
+    zones = write_zones(tmp_path / "zones.gpkg", district=["west", "east", "far"])
+    geopandas.read_file(zones).to_file(zones, layer="older")
+    record = run(classes, tmp_path / "map.gpkg", zones=zones)
+    assert len(record.tables["zones"]) >= 3
+    assert any("has the layers zones, older: zones is read" in note for note in messages.notes)
+
+
 def test_overlapping_zones_count_twice(classes: Path, tmp_path: Path) -> None:
     frame = geopandas.GeoDataFrame(
         {"name": ["a", "b"]}, geometry=[box(500000, 4599600, 500400, 4600000)] * 2, crs=CRS
@@ -204,6 +213,7 @@ def bad_inputs(folder: Path, people: Path) -> dict[str, tuple[dict[str, Any], ty
     with pytest.warns(UserWarning, match="crs"):
         bare.to_file(folder / "bare.gpkg")
     zones = write_zones(folder / "zones.gpkg", district=["a", "b", "c"])
+    (folder / "names.csv").write_text("district,code\nwest,1\n")
     two = folder / "two.tif"
     with rasterio.open(
         two, "w", driver="GTiff", height=2, width=2, count=2, dtype="uint8", crs=CRS, transform=ORIGIN
@@ -211,6 +221,7 @@ def bad_inputs(folder: Path, people: Path) -> dict[str, tuple[dict[str, Any], ty
         file.write(np.ones((2, 2, 2), np.uint8))
     return {
         "no polygons": ({"zones": folder / "lines.gpkg"}, SceneError, "holds no polygons"),
+        "no geometries": ({"zones": folder / "names.csv"}, SceneError, "holds no polygons"),
         "no CRS": ({"zones": folder / "bare.gpkg"}, SceneError, "has no CRS"),
         "no column": ({"zones": zones, "zone_name": "town"}, UsageError, "has the columns code, district"),
         "missing zones": ({"zones": folder / "none.gpkg"}, SceneError, "does not exist"),
@@ -225,6 +236,7 @@ def bad_inputs(folder: Path, people: Path) -> dict[str, tuple[dict[str, Any], ty
     "case",
     [
         "no polygons",
+        "no geometries",
         "no CRS",
         "no column",
         "missing zones",

@@ -34,7 +34,7 @@ OPTICAL = (RunPart.IMAGES,)
         ({"mask-dilate": 3, "clouds": "none", "mask": "m.tif"}, OPTICAL, ""),
         ({"tta": True, "batch-size": 2}, OPTICAL, "`--batch-size`, `--tta`: not used, because no network"),
         ({"tta": True}, (*OPTICAL, RunPart.NETWORK), ""),
-        ({"speckle": "none"}, OPTICAL, "`--speckle`: not used, because no band is of radar"),
+        ({"speckle": "none"}, OPTICAL, "`--speckle`: not used, because no radar band is used"),
         ({"sar-units": "db", "before": ["b.tif", "c.tif"]}, OPTICAL, "`--sar-units`"),
         ({"speckle": "none", "polarisation": "vh"}, (*OPTICAL, RunPart.RADAR), ""),
         ({"threshold": 0.1}, OPTICAL, ""),

@@ -58,7 +58,8 @@ def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
     counts = count_codes(before.scene), count_codes(after.scene)
     if not all(item.pixels for item in counts):
         raise SceneError(
-            f"{before.name} and {after.name} have no observed pixel in common: are they of the same place?"
+            f"{before.name} and {after.name} have no observed pixel in common: are they of the same place, "
+            "and not masked?"
         )
     classes, positions = join_legends((before, after), counts, table.classes if table else ())
     transitions = transitions_between(classes, table, some=True)

@@ -63,7 +63,7 @@ class Threshold:
     """Distance from the threshold at which the score is 0.73, where the scene does not show the spread."""
     usual: UsualLevels | None = None
     """Usual backscatter of water and land, from which `auto` finds the threshold; None: from modes alone."""
-    clear: float = 0.0
+    shift: float = 0.0
     """Shift of Otsu's threshold (`auto`) towards land for each 1 of the share of variance between his classes
     above `TWO_CLASSES`, and towards water below it; 0: none."""
     grow: float = 0.0

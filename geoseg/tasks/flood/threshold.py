@@ -87,10 +87,10 @@ def find_threshold(
         return _fixed(method, pooled, name, found.reason)
     low, high = rule.guard
     threshold = found.threshold
-    if automatic and rule.clear:
-        shift = rule.clear * (bmax(pooled) - TWO_CLASSES)
-        threshold += shift if rule.water_below else -shift
-        name += f", shifted by {shift:+.2g} towards land"
+    if automatic and rule.shift:
+        shift = rule.shift * (bmax(pooled) - TWO_CLASSES) * (1 if rule.water_below else -1)
+        threshold += shift
+        name += f", shifted by {shift:+.2g}"
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
     elif not low <= threshold <= high:

@@ -16,9 +16,9 @@ from tests.api.pixels import CRS, TRANSFORM, reflectance, write_scene
 
 OF_EXTRAS = (
     "albumentations", "distributed", "exactextract", "lightning", "matplotlib", "obstore", "onnx",
-    "onnxscript",
-    "pyarrow", "pystac_client", "rioxarray", "segmentation_models_pytorch", "tensorboard", "tensorrt",
-    "threadpoolctl", "timm", "torch", "torchgeo", "torchmetrics", "torchvision", "ukis_csmask", "xarray",
+    "onnxscript", "pyarrow", "pystac_client", "rioxarray", "segmentation_models_pytorch", "tensorboard",
+    "tensorrt", "threadpoolctl", "timm", "torch", "torchgeo", "torchmetrics", "torchvision", "ukis_csmask",
+    "xarray",
 )  # fmt: skip
 """Packages of the extras as they are imported."""
 CORE = f"""

@@ -53,8 +53,12 @@ def test_a_batch_loads_its_maps_or_the_merged_one(
     for name, day in (("before", "20240501"), ("after", "20240513")):
         shutil.copy(scenes[name], tmp_path / "many" / f"lake_{day}.tif")
     given = {"INPUTS": tmp_path / "many", "OUTPUT": tmp_path / "maps", "MERGE": merge, "JOBS": 1}
+    if not merge:
+        # The merged map of an earlier run is not that of this one.
+        (tmp_path / "maps").mkdir()
+        (tmp_path / "maps" / "merged.gpkg").touch()
     layers = loaded(environment, "batchflood", tmp_path / "map.png", **given)
     names = ["maps"] if merge else ["lake_20240501", "lake_20240513"]
     assert sorted(layer["name"] for layer in layers) == names
     assert all(layer.items() >= STYLED.items() for layer in layers)
-    assert all(layer["time"] for layer in layers) or merge
+    assert all(layer["time"] for layer in layers)

@@ -80,7 +80,7 @@ class SarPair(BackscatterChange):
         guard=(-6.0, 3.0),
         limits=(-6.0, 3.0),
         scale=0.3,
-        clear=3.0,
+        shift=3.0,
     )
     preference: ClassVar[float] = 2
     suits: ClassVar[str] = "radar values without a unit, with one scene before"
