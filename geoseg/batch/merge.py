@@ -76,7 +76,7 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         path = files.path(target)
         # Files of one layer name it after themselves.
         gpkg = maps[0].path.suffix.lower() == ".gpkg"
-        name = maps[0].layer if gpkg else task.name.replace(" ", "_")
+        name = maps[0].layer if gpkg else task.layer
         written = 0
         for item, cover in zip(maps, better, strict=True):
             features = _features(item, crs, columns, cover)

@@ -38,6 +38,8 @@ class BatchTask:
     """Module and name of the request model."""
     work: str
     """Module and name of the function that makes the map from a request and a progress callback."""
+    layer: str
+    """Polygon layer of its maps."""
     subject: str = "scene"
     """Option that holds the scene of an input."""
     earlier: str = ""
@@ -134,6 +136,7 @@ TASKS: Mapping[str, BatchTask] = MappingProxyType(
                 "flood",
                 "geoseg.spec.flood:FloodSpec",
                 "geoseg.tasks.flood.flood_map:map_flood",
+                "flood",
                 earlier="before",
                 strips=True,
             ),
@@ -141,6 +144,7 @@ TASKS: Mapping[str, BatchTask] = MappingProxyType(
                 "change",
                 "geoseg.spec.change:ChangeSpec",
                 "geoseg.tasks.change.change_map:map_change",
+                "change",
                 subject="after",
                 earlier="before",
                 paired=True,
@@ -149,23 +153,27 @@ TASKS: Mapping[str, BatchTask] = MappingProxyType(
                 "methane plume",
                 "geoseg.spec.methane:PlumeSpec",
                 "geoseg.tasks.methane.plume_map:map_plumes",
+                "plume",
                 earlier="reference",
             ),
             BatchTask(
                 "methane facilities",
                 "geoseg.spec.facilities:FacilitiesSpec",
                 "geoseg.tasks.methane.facility_map:map_facilities",
+                "facilities",
             ),
             BatchTask(
                 "segment",
                 "geoseg.spec.segment:SegmentSpec",
                 "geoseg.tasks.segment.segmentation_map:map_segments",
+                "segments",
                 strips=True,
             ),
             BatchTask(
                 "vectorize",
                 "geoseg.spec.tools:VectorizeRequest",
                 "geoseg.tasks.segment.vectorize_raster:vectorize_request",
+                "segments",
                 subject="mask",
                 planned=False,
             ),
