@@ -99,7 +99,7 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     gain = gains[index - 1] if index <= len(gains) else None
     if gain is None and (raster.scales[index - 1], raster.offsets[index - 1]) != (1.0, 0.0):
         gain = Gain(scale=raster.scales[index - 1], offset=raster.offsets[index - 1], source=FILE_TAGS)
-    gain = gain or _of_envi(raster, index) or _from_sensor(item, context)
+    gain = gain or _of_envi(item, context) or _from_sensor(item, context)
     units: Units = gain.units or (sensor.units if sensor else "dn")
     if (
         gain.units is None
@@ -133,10 +133,17 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     return _with_untagged_nodata(band, _scaled_fill(band, sensor))
 
 
-def _of_envi(raster: Raster, index: int) -> Gain | None:
-    """Return the scale of integers in an ENVI header that states what reflectance of 1 is stored as."""
+def _of_envi(item: NamedCandidate, context: CalibrationContext) -> Gain | None:
+    """Return the scale in an ENVI header that states what reflectance of 1 is stored as.
+
+    Floats of 0..1 are reflectance already; those of cubes are scaled by their units.
+    """
+    raster = item.candidate.raster
     text = raster.tags().get("reflectance_scale_factor", "")
-    if raster.dtypes[index - 1].kind not in "iu" or not re.fullmatch(r"\d+(\.\d*)?", text.strip()):
+    if not re.fullmatch(r"\d+(\.\d*)?", text.strip()):
+        return None
+    integer = raster.dtypes[item.candidate.index - 1].kind in "iu"
+    if not integer and (is_cube_name(item.name) or context.brightest <= 2):
         return None
     factor = float(text)
     return Gain(scale=1 / factor, offset=0.0, source=FILE_TAGS) if factor > 1 else None

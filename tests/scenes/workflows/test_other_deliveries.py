@@ -233,21 +233,28 @@ def test_copies_of_landsat_of_hls_are_no_red_edge(tmp_path: Path, dtype: str, fo
 
 @pytest.mark.parametrize("name", ["s2_2023.tif", "x.tif"])
 @pytest.mark.parametrize("count", [10, 11])
-def test_labels_that_count_bands_are_no_labels_of_sentinel_2(tmp_path: Path, name: str, count: int) -> None:
+@pytest.mark.parametrize("fill", [None, 0.0, np.nan, -9999.0])
+def test_labels_that_count_bands_are_no_labels_of_sentinel_2(
+    tmp_path: Path, name: str, count: int, fill: float | None
+) -> None:
     bands = [
         "blue", "green", "red", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16",
         "swir22",
     ]  # fmt: skip
-    data = np.stack([counts(band, dtype="uint16") for band in bands[:count]])
+    dtype = "uint16" if fill is None else "float32"
+    data = np.stack([counts(band, dtype=dtype) for band in bands[:count]])
+    if fill is not None:
+        data[:, :30] = fill
     labels = [f"B{number}" for number in range(1, count + 1)]
     with pytest.raises(BandError, match=r"count the bands|fit several sensors"):
         scene(write_raster(tmp_path / name, data, descriptions=labels))
 
 
 @pytest.mark.parametrize("factor", [None, "10000", "10000.000000"])
-def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None) -> None:
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None, dtype: str) -> None:
     bands = ("green", "nir", "swir16")
-    data = np.stack([counts(band) for band in bands])
+    data = np.stack([counts(band, dtype=dtype) for band in bands])
     path = write_raster(tmp_path / "x.dat", data, driver="ENVI", descriptions=["Green", "NIR", "SWIR1"])
     if factor:
         header = path.with_suffix(".hdr")
@@ -255,6 +262,15 @@ def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None) -> None
     with scene(path) as opened:
         assert {opened.units(band) for band in bands} == {"reflectance" if factor else "dn"}
         right(opened, bands, 1.0 if factor else 1e-4)
+
+
+def test_floats_that_an_envi_header_scales_although_they_are_reflectance(tmp_path: Path) -> None:
+    data = np.stack([counts(band, 1.0, "float32") for band in ("green", "nir")])
+    path = write_raster(tmp_path / "x.dat", data, driver="ENVI", descriptions=["Green", "NIR"])
+    header = path.with_suffix(".hdr")
+    header.write_text(f"{header.read_text()}reflectance scale factor = 10000\n")
+    with scene(path) as opened:
+        right(opened, ("green", "nir"))
 
 
 def test_words_of_worldview(tmp_path: Path) -> None:
