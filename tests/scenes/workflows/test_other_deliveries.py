@@ -90,14 +90,22 @@ def test_clouds_of_viirs_are_not_observed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["VNP09H1.A2022153.h18v04.002.2022160081230.{}.tif", "VJ109A1.002_{}_doy2022153.tif"]
+    ("form", "layer"),
+    [
+        ("VNP09A1.A2022153.h18v04.002.2022160081230.{}.tif", "SurfReflect_State"),
+        ("VNP09H1.A2022153.h18v04.002.2022160081230.{}.tif", "SurfReflect_State_500m"),
+        ("VJ109A1.002_{}_doy2022153.tif", "SurfReflect_State"),
+        ("VJ109A1.002_{}_doy2022153.tif", "SurfReflect_State_1km"),
+    ],
 )
-def test_clouds_of_composites_of_viirs_are_not_observed(tmp_path: Path, form: str) -> None:
+def test_clouds_of_composites_of_viirs_are_not_observed(tmp_path: Path, form: str, layer: str) -> None:
     for label, band in VIIRS.items():
         write_raster(tmp_path / form.format(f"SurfReflect_{label}"), counts(band), pixel=926)
     state = np.zeros((48, 48), np.uint16)
     state[0], state[1], state[2], state[3] = 1, 0b100, 3 << 8, 1 << 12
-    write_raster(tmp_path / form.format("SurfReflect_State_1km"), state, pixel=926)
+    write_raster(tmp_path / form.format(layer), state, pixel=926)
+    for other in ("SurfReflect_QC", "SurfReflect_DOY"):
+        write_raster(tmp_path / form.format(other), np.ones((48, 48), np.uint16), pixel=926)
     with scene(tmp_path) as opened:
         assert opened.read(opened.grid.window, ["green"]).valid.mean(axis=1)[:4].tolist() == [0, 0, 0, 1]
 
