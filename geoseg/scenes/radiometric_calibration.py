@@ -126,8 +126,12 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         origin=item.origin,
         scaling=gain.source,
     )
-    if dtype.kind not in "fi" or raster.nodata[index - 1] is not None:
+    if dtype.kind not in "fi":
         return band
+    stated = raster.nodata[index - 1]
+    if stated is not None:
+        kept = np.isnan(stated) or (sensor is not None and stated == sensor.nodata)
+        return _with_scaled_nodata(band, _scaled_fill(band, sensor)) if kept else band
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
     return _with_untagged_nodata(band, _scaled_fill(band, sensor))
@@ -253,19 +257,31 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
 
 
 def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
-    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it.
-
-    Args:
-        band: calibrated.
-        scaled: physical values below 0 that nodata has where it was scaled too; the lowest value may be one.
-    """
+    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
     values = band.raster.sample(band.index)
     for value in SENTINELS:
         if bool((values == value).any()):
             note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
             return replace(band, nodata=value)
-    finite = values[np.isfinite(values)]
-    lowest = float(finite.min()) if scaled and finite.size else 0.0
+    return _with_scaled_nodata(band, scaled)
+
+
+def _with_scaled_nodata(band: Band, scaled: Collection[float]) -> Band:
+    """Return a band with its lowest value as nodata, if it is nodata that was scaled as the values were.
+
+    A tag of the value before, or of NaN, may have stayed.
+
+    Args:
+        band: calibrated.
+        scaled: physical values below 0 that nodata has where it was scaled too.
+    """
+    if not scaled:
+        return band
+    values = band.raster.sample(band.index)
+    values = values[np.isfinite(values)]
+    if band.nodata is not None:
+        values = values[values != band.nodata]
+    lowest = float(values.min()) if values.size else 0.0
     if any(abs(lowest * band.scale + band.offset - value) < _SAME for value in scaled):
         note(LOG, f"{band.name}: {lowest:g}, nodata that was scaled as the values were, is read as nodata")
         return replace(band, nodata=lowest)
