@@ -1,4 +1,4 @@
-"""Products of VIIRS and SkySat, photos of drones, exports of Earth Engine, and layers that are no bands."""
+"""Products of VIIRS, photos of drones, exports of Earth Engine, and layers that are no bands."""
 
 from __future__ import annotations
 
@@ -108,17 +108,6 @@ def test_clouds_of_composites_of_viirs_are_not_observed(tmp_path: Path, form: st
         write_raster(tmp_path / form.format(other), np.ones((48, 48), np.uint16), pixel=926)
     with scene(tmp_path) as opened:
         assert opened.read(opened.grid.window, ["green"]).valid.mean(axis=1)[:4].tolist() == [0, 0, 0, 1]
-
-
-@pytest.mark.parametrize(
-    "name", ["20200814_162132_ssc4d3_0021_analytic_SR.tif", "20200814_162132_ssc4_u0001_analytic_SR_clip.tif"]
-)
-def test_skysat_is_no_planetscope(tmp_path: Path, name: str) -> None:
-    path = write_raster(tmp_path / name, np.stack([counts(b, dtype="uint16") for b in PLANET]), pixel=0.5)
-    with scene(path) as opened:
-        assert opened.sensor is not None
-        assert opened.sensor.name == "skysat"
-        right(opened, PLANET)
 
 
 DRONES: Mapping[str, tuple[float, str]] = {"float32": (1.0, "float32"), "uint16": (1 / 32768, "uint16")}
