@@ -30,7 +30,7 @@ def files_text(files: Sequence[FileFacts], why: str) -> str:
 def why_not(files: Sequence[FileFacts], error: str) -> str:
     """Return why files are no scene: vector files are none, whatever the error of reading them as rasters."""
     if all("layers" in facts for facts in files):
-        return "vector data; it has no run record, so geoseg did not make it, or another program rewrote it"
+        return "vector data with no run record: another program made or rewrote it, or maps were merged"
     return error
 
 

@@ -50,7 +50,7 @@ def explain(path: Path, error: Exception) -> OutputError:
     # GDAL does not always report the cause.
     free = free_bytes(folder)
     hint = f"; only {free / 2**20:.1f} MiB are free in {folder}" if free < LOW_SPACE else ""
-    return OutputError(f"{path}: cannot be written: {text}{hint}")
+    return OutputError(f"{path}: cannot be written: {text}{hint}; write elsewhere")
 
 
 def existing(folder: Path) -> Path:

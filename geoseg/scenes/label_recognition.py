@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.errors import BandError
 from geoseg.scenes.instruments import NamedInstrument
@@ -127,16 +128,19 @@ def _refuse_counted(candidates: Sequence[Candidate]) -> None:
     if set(names) != {f"B{number}" for number in range(1, len(names) + 1)}:
         return
     medians = {
-        name: float(np.median(values[values != 0]))
-        if (values := item.raster.sample(item.index)).any()
-        else 0.0
-        for name, item in zip(names, candidates, strict=True)
+        name: _median(item.raster.sample(item.index)) for name, item in zip(names, candidates, strict=True)
     }
     if medians["B10"] > min(medians.values()):
         raise BandError(
             f"{candidates[0].file}: labels B1 to B{len(names)} count the bands, because B10 is not as dark "
             "as cirrus of Sentinel-2; name each band with `--band NAME=PATH:INDEX`"
         )
+
+
+def _median(values: NDArray[Any]) -> float:
+    """Return the median of values above 0: 0, NaN and values below 0 are not observed; 0 where none is."""
+    above = values[values > 0]
+    return float(np.median(above)) if above.size else 0.0
 
 
 def _refuse_unexplained(candidates: Sequence[Candidate], sensor: SensorSpec) -> None:

@@ -148,15 +148,16 @@ def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str
         label = (match.groupdict().get("band") or "").lower() if match else ""
         if label in words:
             return label
-    return _last_word(PurePosixPath(candidate.file).stem, words)
+    stem = PurePosixPath(candidate.file).stem
+    return None if _of_two_polarisations(stem) else _last_word(stem, words)
 
 
-def _of_two_polarisations(label: str) -> bool:
-    """Return whether a label names two polarisations, as that of their ratio does (`VV_VH`).
+def _of_two_polarisations(name: str) -> bool:
+    """Return whether a label or name names two polarisations, as that of their ratio does (`VV_VH`).
 
     After the name of a product of two (`S1A_IW_VV_VH`), that of the band is there twice (`S1A_IW_VV_VH_VH`).
     """
-    found = _POLARISATION.findall(label.lower())
+    found = _POLARISATION.findall(name.lower())
     return len(set(found)) > 1 and found.count(found[-1]) == 1
 
 

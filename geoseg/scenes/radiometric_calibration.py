@@ -99,7 +99,7 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     gain = gains[index - 1] if index <= len(gains) else None
     if gain is None and (raster.scales[index - 1], raster.offsets[index - 1]) != (1.0, 0.0):
         gain = Gain(scale=raster.scales[index - 1], offset=raster.offsets[index - 1], source=FILE_TAGS)
-    gain = gain or _of_envi(raster, index) or _from_sensor(item, context)
+    gain = gain or _of_envi(item, context) or _from_sensor(item, context)
     units: Units = gain.units or (sensor.units if sensor else "dn")
     if (
         gain.units is None
@@ -126,17 +126,28 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         origin=item.origin,
         scaling=gain.source,
     )
-    if dtype.kind not in "fi" or raster.nodata[index - 1] is not None:
+    if dtype.kind not in "fi":
         return band
+    stated = raster.nodata[index - 1]
+    if stated is not None:
+        kept = np.isnan(stated) or (sensor is not None and stated == sensor.nodata)
+        return _with_scaled_nodata(band, _scaled_fill(band, sensor)) if kept else band
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
     return _with_untagged_nodata(band, _scaled_fill(band, sensor))
 
 
-def _of_envi(raster: Raster, index: int) -> Gain | None:
-    """Return the scale of integers in an ENVI header that states what reflectance of 1 is stored as."""
+def _of_envi(item: NamedCandidate, context: CalibrationContext) -> Gain | None:
+    """Return the scale in an ENVI header that states what reflectance of 1 is stored as.
+
+    Floats of 0..1 are reflectance already; those of cubes are scaled by their units.
+    """
+    raster = item.candidate.raster
     text = raster.tags().get("reflectance_scale_factor", "")
-    if raster.dtypes[index - 1].kind not in "iu" or not re.fullmatch(r"\d+(\.\d*)?", text.strip()):
+    if not re.fullmatch(r"\d+(\.\d*)?", text.strip()):
+        return None
+    integer = raster.dtypes[item.candidate.index - 1].kind in "iu"
+    if not integer and (is_cube_name(item.name) or context.brightest <= 2):
         return None
     factor = float(text)
     return Gain(scale=1 / factor, offset=0.0, source=FILE_TAGS) if factor > 1 else None
@@ -246,19 +257,31 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
 
 
 def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
-    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it.
-
-    Args:
-        band: calibrated.
-        scaled: physical values below 0 that nodata has where it was scaled too; the lowest value may be one.
-    """
+    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
     values = band.raster.sample(band.index)
     for value in SENTINELS:
         if bool((values == value).any()):
             note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
             return replace(band, nodata=value)
-    finite = values[np.isfinite(values)]
-    lowest = float(finite.min()) if scaled and finite.size else 0.0
+    return _with_scaled_nodata(band, scaled)
+
+
+def _with_scaled_nodata(band: Band, scaled: Collection[float]) -> Band:
+    """Return a band with its lowest value as nodata, if it is nodata that was scaled as the values were.
+
+    A tag of the value before, or of NaN, may have stayed.
+
+    Args:
+        band: calibrated.
+        scaled: physical values below 0 that nodata has where it was scaled too.
+    """
+    if not scaled:
+        return band
+    values = band.raster.sample(band.index)
+    values = values[np.isfinite(values)]
+    if band.nodata is not None:
+        values = values[values != band.nodata]
+    lowest = float(values.min()) if values.size else 0.0
     if any(abs(lowest * band.scale + band.offset - value) < _SAME for value in scaled):
         note(LOG, f"{band.name}: {lowest:g}, nodata that was scaled as the values were, is read as nodata")
         return replace(band, nodata=lowest)

@@ -6,6 +6,7 @@ formats report an error. A file is therefore opened and read by a process of its
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -115,9 +116,17 @@ def _try(path: str, size: int, changed: int) -> None:  # noqa: ARG001 - a file t
     words = (int(size < _WHOLE), _DEEPEST, _MOST_OPENED, _TOO_DEEP, _NO_END)
     command = [sys.executable, "-P", "-c", _PROGRAM, path, *map(str, words)]
     nowhere = subprocess.DEVNULL
+    # Modules that this process finds by a changed sys.path, the other one finds too.
+    places = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603 - geoseg's own program
-            command, stdin=nowhere, stdout=nowhere, stderr=nowhere, timeout=PATIENCE_S, check=False
+            command,
+            stdin=nowhere,
+            stdout=nowhere,
+            stderr=nowhere,
+            timeout=PATIENCE_S,
+            check=False,
+            env=places,
         )
     except subprocess.TimeoutExpired:
         raise SceneReadError(

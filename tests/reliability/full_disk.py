@@ -83,8 +83,8 @@ def full_disks(work: Path, *, points: int, seed: int, only: str = "") -> list[st
                 cases += 1
                 case = replace(case_of(cases, subject), mutation=f"{place}, write {number} of {writes}")
                 done = _run(work, case, subject, place, DISK_AT=str(number))
-                # Python takes another folder for temporary files where it cannot write to the first.
                 some_failed = done.code == SOME_FAILED and subject.command[0] == "batch"
+                # Python takes another folder for temporary files where it cannot write to the first.
                 # Each worker of a batch counts its own writes.
                 unreached = not done.code and (place == "tmp" or subject.command[0] == "batch")
                 accepted = done.code == FULL or some_failed or unreached

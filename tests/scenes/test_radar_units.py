@@ -316,3 +316,20 @@ def test_a_ratio_of_polarisations_is_no_band(tmp_path: Path) -> None:
         with scene(path) as opened:
             is_right(opened)
             assert set(opened.band_names) == {"vv", "vh"}
+
+
+@pytest.mark.parametrize("ratio", ["VV_VH", "vv-vh_ratio", "ratio VH VV"])
+def test_a_file_of_a_ratio_of_polarisations_is_no_band(tmp_path: Path, ratio: str) -> None:
+    power = Ground().power("vv")
+    for name in ("VV", ratio):
+        write_raster(tmp_path / f"S1_{name}.tif", (10 * np.log10(power)).astype(np.float32))
+    with scene(tmp_path) as opened:
+        assert opened.band_names == ("vv",)
+
+
+def test_a_file_of_a_product_of_two_polarisations_is_its_last_one(tmp_path: Path) -> None:
+    for band in ("vv", "vh"):
+        data = (10 * np.log10(Ground().power(band))).astype(np.float32)
+        write_raster(tmp_path / f"S1A_IW_VV_VH_{band.upper()}.tif", data)
+    with scene(tmp_path) as opened:
+        is_right(opened)

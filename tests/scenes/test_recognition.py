@@ -112,16 +112,16 @@ def test_thirteen_bands_without_names(tmp_path: Path, last: bool) -> None:
         ("20240528_103021_S2A_SR", None),
         (
             "S2A_MSIL1C_20240528T103021_N0510_R108_T32TQM_20240528T141421_L2A",
-            "sentinel-2-l1c and of sentinel-2",
+            "sentinel-2-l1c and sentinel-2-l2a",
         ),
-        ("20200814_162132_00_2212_3B_AnalyticMS_SR_toar", "planetscope and of planetscope-toar"),
+        ("20200814_162132_00_2212_3B_AnalyticMS_SR_toar", "planetscope and planetscope-toar"),
     ],
 )
 def test_names_of_one_sensor_of_none_and_of_two(tmp_path: Path, name: str, expected: str | None) -> None:
     bands = ["blue", "green", "red", "nir"]
     data = np.stack([SMALL.reflectance(band) * 1e4 for band in bands]).astype(np.uint16)
     path = write_raster(tmp_path / f"{name}.tif", data)
-    if expected is None or " and of " in expected:
+    if expected is None or " and " in expected:
         with pytest.raises(BandError, match=expected or "set `--sensor` to one of"):
             scene(path)
         return

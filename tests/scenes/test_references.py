@@ -124,7 +124,7 @@ def test_a_vrt_of_other_names(name: str, text: str, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("name", ["/vsisparse/{}/a.xml", "/vsistdin/", "/vsicrypt/key=a,file={}/a.tif"])
 def test_file_systems_that_lead_elsewhere(name: str, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<VSISparseFile/>")
-    with pytest.raises(SceneReadError, match="is not read"):
+    with pytest.raises(SceneReadError, match="is not supported"):
         first(name.format(tmp_path))
 
 

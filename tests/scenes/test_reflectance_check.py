@@ -156,18 +156,41 @@ SCALED_FILL = [
 
 
 @pytest.mark.parametrize(("sensor", "dtype", "fill"), SCALED_FILL)
+@pytest.mark.parametrize("tag", ["none", "nan", "before"])
 def test_nodata_that_was_scaled_too_is_not_observed(
-    tmp_path: Path, sensor: str, dtype: str, fill: float
+    tmp_path: Path, sensor: str, dtype: str, fill: float, tag: str
 ) -> None:
+    before = sensors()[sensor].nodata
+    if (tag == "nan" and dtype == "int16") or (tag == "before" and before is None):
+        pytest.skip("no such tag")
+    nodata = {"none": None, "nan": float("nan"), "before": before}[tag]
     bands = LABELS.get(sensor, LABELS["planetscope"])
     times = 1e4 if dtype == "int16" else 1.0
     data = np.stack([LAND.reflectance(band) * times for band in bands.values()]).astype(dtype)
     data[:, :10] = fill
-    with scene(write_raster(tmp_path / "x.tif", data, descriptions=list(bands)), sensor) as opened:
+    path = write_raster(tmp_path / "x.tif", data, descriptions=list(bands), nodata=nodata)
+    with scene(path, sensor) as opened:
         valid = opened.read(opened.grid.window, ["green"]).valid
         assert not valid[:10].any()
         assert valid[10:].all()
         assert "reflectance-unlikely" not in codes_of(opened)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "dtype", "fill"),
+    [("hls", "int16", -9999), ("modis", "int16", -28672), ("landsat-8-l2", "float32", 0)],
+)
+def test_nodata_of_stored_values_is_not_told_as_scaled(
+    tmp_path: Path, sensor: str, dtype: str, fill: int
+) -> None:
+    bands = LABELS.get(sensor, LABELS["hls"])
+    scale, offset = SCALING.get(sensor, (1e-4, 0.0))
+    data = np.stack([(LAND.reflectance(band) - offset) / scale for band in bands.values()]).astype(dtype)
+    data[:, :10] = fill
+    path = write_raster(tmp_path / "x.tif", data, descriptions=list(bands), nodata=fill)
+    with scene(path, sensor) as opened:
+        assert not opened.read(opened.grid.window, ["green"]).valid[:10].any()
+        assert not [message for message in opened.messages if "that was scaled" in message.text]
 
 
 @pytest.mark.parametrize("missing", [True, False])

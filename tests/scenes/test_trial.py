@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
+import geoseg
 from geoseg.errors import SceneReadError
 from geoseg.scenes import trial
 from geoseg.scenes.trial import try_file
@@ -69,17 +70,35 @@ def test_a_file_that_changed_is_tried_again(array: Path, monkeypatch: pytest.Mon
         try_file(str(array))
 
 
-def test_groups_nested_too_deeply_are_refused(tmp_path: Path) -> None:
-    """The library needs seconds for each open of such a file."""
-    path = tmp_path / "deep.h5"
+def deep(path: Path) -> Path:
+    """Write arrays below 200 groups."""
     with h5py.File(path, "w") as file:
         group: h5py.Group = file
         for _ in range(200):
             group = group.create_group("g")
         for name in ("green", "nir"):
             group.create_dataset(name, data=np.zeros((60, 60), np.uint16))
+    return path
+
+
+def test_groups_nested_too_deeply_are_refused(tmp_path: Path) -> None:
+    """The library needs seconds for each open of such a file."""
     with pytest.raises(SceneReadError, match=r"deep\.h5: its groups are nested deeper than 64"):
-        try_file(str(path))
+        try_file(str(deep(tmp_path / "deep.h5")))
+
+
+def test_files_are_tried_where_sys_path_alone_names_the_packages(tmp_path: Path) -> None:
+    """The other process, of a Python without these packages, would end before it opens the file."""
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    python = bare / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    root = str(Path(geoseg.__file__).parents[1])
+    program = (
+        f"import sys; sys.path[:0] = {[root, *sys.path]!r}; from geoseg.scenes.trial import try_file; "
+        f"try_file({str(deep(tmp_path / 'deep.h5'))!r})"
+    )
+    done = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
+    assert "its groups are nested deeper than 64" in done.stderr
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited on Linux only")

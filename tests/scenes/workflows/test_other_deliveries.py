@@ -1,4 +1,4 @@
-"""Products of VIIRS and SkySat, photos of drones, exports of Earth Engine, and layers that are no bands."""
+"""Products of VIIRS, photos of drones, exports of Earth Engine, and layers that are no bands."""
 
 from __future__ import annotations
 
@@ -90,27 +90,24 @@ def test_clouds_of_viirs_are_not_observed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["VNP09H1.A2022153.h18v04.002.2022160081230.{}.tif", "VJ109A1.002_{}_doy2022153.tif"]
+    ("form", "layer"),
+    [
+        ("VNP09A1.A2022153.h18v04.002.2022160081230.{}.tif", "SurfReflect_State"),
+        ("VNP09H1.A2022153.h18v04.002.2022160081230.{}.tif", "SurfReflect_State_500m"),
+        ("VJ109A1.002_{}_doy2022153.tif", "SurfReflect_State"),
+        ("VJ109A1.002_{}_doy2022153.tif", "SurfReflect_State_1km"),
+    ],
 )
-def test_clouds_of_composites_of_viirs_are_not_observed(tmp_path: Path, form: str) -> None:
+def test_clouds_of_composites_of_viirs_are_not_observed(tmp_path: Path, form: str, layer: str) -> None:
     for label, band in VIIRS.items():
         write_raster(tmp_path / form.format(f"SurfReflect_{label}"), counts(band), pixel=926)
     state = np.zeros((48, 48), np.uint16)
     state[0], state[1], state[2], state[3] = 1, 0b100, 3 << 8, 1 << 12
-    write_raster(tmp_path / form.format("SurfReflect_State_1km"), state, pixel=926)
+    write_raster(tmp_path / form.format(layer), state, pixel=926)
+    for other in ("SurfReflect_QC", "SurfReflect_DOY"):
+        write_raster(tmp_path / form.format(other), np.ones((48, 48), np.uint16), pixel=926)
     with scene(tmp_path) as opened:
         assert opened.read(opened.grid.window, ["green"]).valid.mean(axis=1)[:4].tolist() == [0, 0, 0, 1]
-
-
-@pytest.mark.parametrize(
-    "name", ["20200814_162132_ssc4d3_0021_analytic_SR.tif", "20200814_162132_ssc4_u0001_analytic_SR_clip.tif"]
-)
-def test_skysat_is_no_planetscope(tmp_path: Path, name: str) -> None:
-    path = write_raster(tmp_path / name, np.stack([counts(b, dtype="uint16") for b in PLANET]), pixel=0.5)
-    with scene(path) as opened:
-        assert opened.sensor is not None
-        assert opened.sensor.name == "skysat"
-        right(opened, PLANET)
 
 
 DRONES: Mapping[str, tuple[float, str]] = {"float32": (1.0, "float32"), "uint16": (1 / 32768, "uint16")}
@@ -233,21 +230,28 @@ def test_copies_of_landsat_of_hls_are_no_red_edge(tmp_path: Path, dtype: str, fo
 
 @pytest.mark.parametrize("name", ["s2_2023.tif", "x.tif"])
 @pytest.mark.parametrize("count", [10, 11])
-def test_labels_that_count_bands_are_no_labels_of_sentinel_2(tmp_path: Path, name: str, count: int) -> None:
+@pytest.mark.parametrize("fill", [None, 0.0, np.nan, -9999.0])
+def test_labels_that_count_bands_are_no_labels_of_sentinel_2(
+    tmp_path: Path, name: str, count: int, fill: float | None
+) -> None:
     bands = [
         "blue", "green", "red", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16",
         "swir22",
     ]  # fmt: skip
-    data = np.stack([counts(band, dtype="uint16") for band in bands[:count]])
+    dtype = "uint16" if fill is None else "float32"
+    data = np.stack([counts(band, dtype=dtype) for band in bands[:count]])
+    if fill is not None:
+        data[:, :30] = fill
     labels = [f"B{number}" for number in range(1, count + 1)]
     with pytest.raises(BandError, match=r"count the bands|fit several sensors"):
         scene(write_raster(tmp_path / name, data, descriptions=labels))
 
 
 @pytest.mark.parametrize("factor", [None, "10000", "10000.000000"])
-def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None) -> None:
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None, dtype: str) -> None:
     bands = ("green", "nir", "swir16")
-    data = np.stack([counts(band) for band in bands])
+    data = np.stack([counts(band, dtype=dtype) for band in bands])
     path = write_raster(tmp_path / "x.dat", data, driver="ENVI", descriptions=["Green", "NIR", "SWIR1"])
     if factor:
         header = path.with_suffix(".hdr")
@@ -255,6 +259,15 @@ def test_the_scale_of_an_envi_header(tmp_path: Path, factor: str | None) -> None
     with scene(path) as opened:
         assert {opened.units(band) for band in bands} == {"reflectance" if factor else "dn"}
         right(opened, bands, 1.0 if factor else 1e-4)
+
+
+def test_floats_that_an_envi_header_scales_although_they_are_reflectance(tmp_path: Path) -> None:
+    data = np.stack([counts(band, 1.0, "float32") for band in ("green", "nir")])
+    path = write_raster(tmp_path / "x.dat", data, driver="ENVI", descriptions=["Green", "NIR"])
+    header = path.with_suffix(".hdr")
+    header.write_text(f"{header.read_text()}reflectance scale factor = 10000\n")
+    with scene(path) as opened:
+        right(opened, ("green", "nir"))
 
 
 def test_words_of_worldview(tmp_path: Path) -> None:
