@@ -69,7 +69,7 @@ def test_two_programs_write_one_output(classes: Path) -> None:
 
 def test_messages_of_a_library_that_are_warnings_of_python(tmp_path: Path) -> None:
     """pyogrio says as a warning what is wrong with the coordinates, and then raises an error."""
-    (tmp_path / "map.fgb").write_text('{"type": "MultiPolygon", "coordinates": [[[[0]]]]}')
+    (tmp_path / "map.fgb").write_text('{"type": "Polygon", "coordinates": [[[0]]]}')
     command = [sys.executable, "-m", "geoseg", "info", "map.fgb"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 3
