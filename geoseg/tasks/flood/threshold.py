@@ -33,6 +33,9 @@ TWO_CLASSES = 0.71
 """Share of variance between Otsu's classes at which his threshold is kept. It is 0.64 for one normal
 distribution, whose threshold lies in the middle of land."""
 
+SEPARATE = 2.0
+"""Ashman's D from which two modes are separate."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SceneThreshold:
@@ -97,6 +100,8 @@ def find_threshold(
         reason = f"{threshold:.3g} lies outside {low:.3g} to {high:.3g}, the range for water and land"
         return _fixed(method, pooled, name, reason)
     scale, evidence = _spread(rule, found)
+    if automatic and rule.shift:
+        _warn_of_one_class(method, pooled)
     share = _share(rule, pooled, threshold)
     text = f"threshold {threshold:.4g} ({method.measured}) by {name}: {evidence}; {share}"
     strict = None
@@ -105,6 +110,24 @@ def find_threshold(
         text += f"; regions grow to {threshold:.4g} from cores beyond {strict:.4g}"
     note(LOG, text)
     return SceneThreshold(threshold=threshold, scale=scale, strict=strict)
+
+
+def _warn_of_one_class(method: WaterMethod, pooled: Histogram) -> None:
+    """Warn where Otsu's threshold may lie within one class, which has no unit to tell water from land."""
+    modes = fit_two_gaussians(pooled)
+    separation = 0.0 if isinstance(modes, Unimodal) else modes.separation
+    clarity = bmax(pooled)
+    if clarity >= TWO_CLASSES or separation >= SEPARATE:
+        return
+    warn(
+        LOG,
+        "water-method-doubtful",
+        f"unimodal: {method.measured} of this scene has no two clear classes (share of variance "
+        f"{clarity:.2f}, Ashman D {separation:.1f}). Without a unit, a scene that is nearly all flooded "
+        "cannot be told from one that is nearly dry, and the map may hold a fraction of a large flood, or "
+        "dark land. Check it, give both dates calibrated to dB, map a larger area with land and water, or "
+        "set `--threshold`",
+    )
 
 
 def _tolerant_and_strict(rule: Threshold, threshold: float) -> tuple[float, float]:

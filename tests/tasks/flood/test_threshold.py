@@ -62,3 +62,18 @@ def test_the_threshold_of_a_pair_moves_out_of_land_and_from_water_to_land(gap: f
     method = water_methods()["sar-pair"]
     plain, found = (find_threshold(method, [values], name, 10.0).threshold for name in ("otsu", "auto"))
     assert np.sign(found - plain) == (1 if gap else -1)
+
+
+@pytest.mark.parametrize(("gap", "told"), [(0.0, True), (1.5, True), (6.0, False)])
+def test_classes_without_a_unit_that_are_not_clear_are_told(
+    gap: float, told: bool, messages: Messages
+) -> None:
+    method = water_methods()["sar-pair"]
+    noise = np.random.default_rng(0).normal(0, 0.5, WATER.shape)
+    values = (np.where(WATER, -gap * 0.5, gap * 0.1) + noise).astype(np.float32)
+    find_threshold(method, [values], "auto", 10.0)
+    assert messages.codes == ["water-method-doubtful"] * told
+    assert all("nearly all flooded" in text and "--threshold" in text for text in messages.warnings)
+    messages.clear()
+    find_threshold(method, [values], "otsu", 10.0)
+    assert not messages.codes
