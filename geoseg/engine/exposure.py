@@ -220,7 +220,7 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
     """Read the polygons of zones.
 
     Args:
-        path: a vector file; of several layers, the first with geometries is read.
+        path: a vector file; of several layers, the first with polygons is read.
         column: that names the zones; None: the first text column, else the row number.
         crs: of the result.
 
@@ -232,7 +232,7 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
 
     opened(path)
     with opening(str(path)), reading_vector(path) as file:
-        frame = pyogrio.read_dataframe(file, layer=layer_of(path, file))
+        frame = pyogrio.read_dataframe(file, layer=layer_of(path, file, polygons=True))
     if not isinstance(frame, geopandas.GeoDataFrame):
         raise SceneError(f"`--zones {path}`: holds no polygons")
     if frame.crs is None:

@@ -29,7 +29,7 @@ from geoseg.scenes.naming import (
 )
 from geoseg.scenes.product import Asset, LeftOut
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.recognition import BY_OPTION, SensorMatch, not_recognised, sensors_of
+from geoseg.scenes.recognition import BY_OPTION, SensorMatch, not_recognised, radar_not_named, sensors_of
 from geoseg.scenes.vrt_bands import stacked_names
 from geoseg.spec import SensorSpec
 from geoseg.spec.band_names import few_names
@@ -117,7 +117,10 @@ def name_bands(
     for item in in_product:
         groups.setdefault(item.raster, []).append(item)
     for group in groups.values():
-        bands = _by_wavelengths(group) or _by_names(group, match, sensors) or _in_order(group, match)
+        bands = _by_wavelengths(group) or _by_names(group, match, sensors)
+        # Beside bands that `--band` names, the others have the usual order only if they are the first ones.
+        if not bands and (not settled or [item.index for item in group] == list(range(1, len(group) + 1))):
+            bands = _in_order(group, match)
         named += bands
         with_name = {id(band.candidate) for band in bands}
         unknown += [item for item in group if id(item) not in with_name]
@@ -238,6 +241,9 @@ def _not_named(
     count = sum(item.raster is first.raster for item in unknown)
     if first.asset.unnamed:
         return BandError(f"{first.file}: {first.asset.unnamed}")
+    radar = None if match.instrument else radar_not_named(unknown, sensor)
+    if radar is not None:
+        return radar
     if sensor is None or count == 1:
         return not_recognised(unknown, sensors, match.instrument)
     if sensor.kind == "hyperspectral":

@@ -29,7 +29,14 @@ from geoseg.scenes.quality_opening import open_mask, open_quality, without_cloud
 from geoseg.scenes.radiometric_calibration import CalibrationContext, calibrate
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
-from geoseg.scenes.recognition import POLARISATIONS, recognise, select_sensor
+from geoseg.scenes.recognition import (
+    BY_OPTION,
+    POLARISATIONS,
+    SensorMatch,
+    recognise,
+    select_sensor,
+    without_variant,
+)
 from geoseg.scenes.scene import Scene, SceneMetadata
 from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
@@ -82,6 +89,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
             product=product,
             time=_tagged_time(sensor, rasters) or _time(product),
             sar_units=request.sar_units,
+            confirmed=_is_confirmed(match, product, sensors),
         )
         bands, untiled = join_tiles(named, calibrate(named, context))
         _note_georeference(bands)
@@ -194,6 +202,19 @@ def _quality(
         note(LOG, f"quality layers: {titles} (`--clouds none` maps without them)")
     masks = (open_mask(request.mask),) if request.mask else ()
     return Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
+
+
+def _is_confirmed(match: SensorMatch, product: Product, sensors: Mapping[str, SensorSpec]) -> bool:
+    """Return whether `--sensor`, metadata, or the name of a file or product states the sensor.
+
+    Labels of bands and names of folders do not: they say nothing about the scale. The name of the product may
+    follow another word, as in `flood_S2A_MSIL2A_20230701T103021_…`.
+    """
+    if match.sensor is None or match.reason == BY_OPTION or product.sensor is not None:
+        return match.sensor is not None
+    names = [*(base_name(asset.path) for asset in product.assets), *product.hints]
+    patterns = [item.removeprefix("^") for item in sensors[without_variant(match.sensor.name)].file_patterns]
+    return any(re.search(pattern, name, re.IGNORECASE) for name in names for pattern in patterns)
 
 
 def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:

@@ -41,7 +41,7 @@ Excluded = Mapping[str, Sequence[str | int]]
 
 
 def columns_of(path: Path | str) -> tuple[str, ...]:
-    """Return the names of the columns of a vector file's first layer.
+    """Return the names of the columns of the layer of a vector file whose polygons are read.
 
     Raises:
         SceneReadError: the file is missing or not a vector file.
@@ -50,7 +50,9 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
     with opening(path, _REMEDY), reading_vector(path) as file:
-        return tuple(str(name) for name in pyogrio.read_info(file, layer=layer_of(path, file))["fields"])
+        return tuple(
+            str(name) for name in pyogrio.read_info(file, layer=layer_of(path, file, polygons=True))["fields"]
+        )
 
 
 def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
@@ -64,7 +66,7 @@ def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
     with opening(path, _REMEDY), reading_vector(path) as file:
-        layer = layer_of(path, file)
+        layer = layer_of(path, file, polygons=True)
         meta, _, _, values = pyogrio.raw.read(file, layer=layer, columns=list(excluded), read_geometry=False)
     counts: dict[str, int] = {}
     for column, column_values in zip(meta["fields"], values, strict=True):
@@ -76,7 +78,7 @@ def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
 def read_polygons(
     path: Path | str, excluded: Excluded | None = None
 ) -> tuple[NDArray[np.object_], CRS | None]:
-    """Read the polygons of the first layer of any vector file, with their CRS.
+    """Read the polygons of the first layer that has any, of a vector file, with their CRS.
 
     Args:
         path: the file.
@@ -91,7 +93,7 @@ def read_polygons(
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
     with opening(path, _REMEDY), reading_vector(path) as file:
-        layer = layer_of(path, file)
+        layer = layer_of(path, file, polygons=True)
         meta, _, wkb, values = pyogrio.raw.read(file, layer=layer, columns=list(excluded), force_2d=True)
         features = shapely.from_wkb(wkb if wkb is not None else [])
         included = np.ones(len(features), np.bool_)

@@ -36,6 +36,8 @@ class CalibrationContext:
     time: datetime | None
     sar_units: SarUnits
     """Value of `--sar-units`."""
+    confirmed: bool = False
+    """Whether `--sensor`, metadata or the name of a product state the sensor."""
     named: Sequence[NamedCandidate] = ()
     """All bands of the scene."""
     cubes: dict[Raster, CubeCalibration] = field(default_factory=dict)
@@ -86,7 +88,7 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
         from geoseg.scenes.sentinel2_offset import doubt_absence  # noqa: PLC0415 - for HLS only
 
         doubt_absence(bands, sensor)
-    check_reflectance(bands, offset=sensor.offset)
+    check_reflectance(bands, sensor=sensor.name, offset=sensor.offset, confirmed=context.confirmed)
     return tuple(bands)
 
 

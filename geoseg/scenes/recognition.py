@@ -276,12 +276,48 @@ def _looks_like_db(candidates: Sequence[Candidate]) -> bool:
         or any(item.raster.dtypes[item.index - 1].kind != "f" for item in candidates)
     ):
         return False
-    for item in candidates:
-        values = item.raster.sample(item.index)
-        values = values[np.isfinite(values) & (values != 0) & (np.abs(values) < 200)]
-        if not values.size or float(np.mean(values < 0)) < 0.5:
-            return False
-    return True
+    return all(map(_mostly_below, candidates))
+
+
+def _mostly_below(item: Candidate, limit: float = 0.0) -> bool:
+    """Return whether the values of a band of floats are mostly below a limit, as dB are below 0."""
+    if item.raster.dtypes[item.index - 1].kind != "f":
+        return False
+    values = item.raster.sample(item.index)
+    values = values[np.isfinite(values) & (values != 0) & (np.abs(values) < 200)]
+    return bool(values.size) and float(np.mean(values < limit)) >= 0.5
+
+
+def radar_not_named(candidates: Sequence[Candidate], sensor: SensorSpec | None) -> BandError | None:
+    """Return the error for radar bands whose polarisation is not known; None: they are of no radar.
+
+    Without a sensor, a first band of values like dB is radar; bands beside it may be ratios, above 0.
+    """
+    first = candidates[0]
+    decibels = _mostly_below(first, -2.0)
+    if not (decibels if sensor is None else sensor.kind == "sar"):
+        return None
+    same = [other for other in candidates if other.raster is first.raster]
+    if len(same) > 1 and not decibels:
+        return None
+    if len(same) < len(candidates):
+        return BandError(
+            f"{first.file}: its name does not say the polarisation of the radar; name the band of each file, "
+            f"as `--band vv={first.raster.path}` and `--band vh=PATH`"
+        )
+    dtype = first.raster.dtypes[first.index - 1]
+    what = f"{dtype}, values like dB of radar" if decibels else f"{dtype}, radar"
+    if len(same) == 1:
+        one = f"1 band without a name ({what}): name its polarisation with `--band vv=:{first.index}` or "
+        how = f"{one}`--band vh=:{first.index}`" + (" (8-bit pictures are vv)" if dtype.itemsize == 1 else "")
+    else:
+        how = (
+            f"{len(same)} bands without names ({what}): name the polarisations with "
+            f"`--band vv=:{first.index} --band vh=:{same[1].index}`, or the other way round"
+        )
+    return BandError(
+        f"{first.file} has {how}; `:{first.index}` is band {first.index} of the scene, in a pair of each date"
+    )
 
 
 def not_recognised(

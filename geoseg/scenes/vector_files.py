@@ -72,16 +72,17 @@ def _off_the_network() -> Iterator[None]:
         pyogrio.set_gdal_config_options(before)
 
 
-def layer_of(path: Path | str, file: Path | str, preferred: str = "") -> str:
+def layer_of(path: Path | str, file: Path | str, preferred: str = "", *, polygons: bool = False) -> str:
     """Return the layer of a vector file that is read: the first with geometries; a note names it of several.
 
     Args:
         path: for messages.
         file: from `reading_vector`.
         preferred: a layer that is read where the file has it.
+        polygons: whether polygons are needed: the first layer that has any is read.
 
     Raises:
-        SceneError: the file has no layer.
+        SceneError: the file has no layer, or of several none has the polygons that are needed.
     """
     import pyogrio  # noqa: PLC0415 - vector files only
 
@@ -90,14 +91,40 @@ def layer_of(path: Path | str, file: Path | str, preferred: str = "") -> str:
         raise SceneError(f"{path} has no layer; give a {VECTORS}")
     if preferred in kinds:
         return preferred
+    if len(kinds) > 1 and pyogrio.read_info(file, layer=next(iter(kinds)))["driver"] == "ESRI Shapefile":
+        # GDAL lists the shapefiles of a folder or ZIP as the disk does.
+        kinds = dict(sorted(kinds.items()))
     layers = [name for name, geometry in kinds.items() if geometry is not None] or list(kinds)
-    if len(layers) > 1:
-        note(
-            LOG,
-            f"{path} has the layers {few_names(layers, 12)}: {layers[0]} is read; for another one, give "
-            "a file that has only that layer",
+    if len(layers) == 1:
+        return layers[0]
+    all_names = few_names(layers, 12)
+    chosen: str | None = layers[0]
+    if polygons:
+        chosen = next((name for name in layers if _has_polygons(file, name, str(kinds[name]))), None)
+    if chosen is None:
+        raise SceneError(
+            f"{path} has the layers {all_names}, and none holds polygons; give a layer of polygons"
         )
-    return layers[0]
+    note(
+        LOG,
+        f"{path} has the layers {all_names}: {chosen} is read; for another one, give a file that has only "
+        "that layer",
+    )
+    return chosen
+
+
+def _has_polygons(file: Path | str, layer: str, geometry: str) -> bool:
+    """Return whether a layer has polygons; the features of a layer of any kind are read."""
+    import pyogrio.raw  # noqa: PLC0415 - vector files only
+    import shapely  # noqa: PLC0415 - vector files only
+
+    if geometry.startswith(("Point", "MultiPoint", "LineString", "MultiLineString")):
+        return False
+    if "Polygon" in geometry:
+        return bool(pyogrio.read_info(file, layer=layer, force_feature_count=True)["features"])
+    _, _, wkb, _ = pyogrio.raw.read(file, layer=layer, columns=[], force_2d=True)
+    parts = shapely.get_parts(shapely.get_parts(shapely.from_wkb(wkb if wkb is not None else [])))
+    return bool(((shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)).any())
 
 
 def crs_of(path: Path, text: str | None) -> CRS | None:

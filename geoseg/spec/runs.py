@@ -235,10 +235,11 @@ class SceneSpec(Spec):
     """Any path that GDAL opens, `/vsi…` included."""
     bands: Annotated[
         dict[str, str],
-        text.reads(text.named_paths),
+        text.reads(text.band_paths),
         Option(
             "Assign a file, or one of its bands (INDEX, from 1), to a band name: green, nir, swir16, vv, … "
-            "(after:NAME for the later of two dates). Repeatable.",
+            "(after:NAME for the later of two dates). NAME=:INDEX is a band of the scene, in a pair of "
+            "each date. Repeatable.",
             name="band",
             metavar="NAME=PATH[:INDEX]",
             panel=INPUT,

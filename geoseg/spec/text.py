@@ -149,6 +149,22 @@ def named_paths(value: object) -> dict[str, str]:
     return found
 
 
+def band_paths(value: object) -> dict[str, str]:
+    """Parse as `named_paths`; the error for a repeated name says how to name a band of two dates.
+
+    Raises:
+        ValueError: as `named_paths`.
+    """
+    try:
+        return named_paths(value)
+    except ValueError as error:
+        if "given twice" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}; `:1` without a path is band 1 of the scene, in a pair of each date"
+        ) from None
+
+
 def class_entry(value: object) -> object:
     """Parse `VALUE=LABEL[:#rrggbb]` into (value, label, colour); return other types unchanged.
 

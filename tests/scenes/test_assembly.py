@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geoseg.errors import BandError
 from geoseg.scenes import open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
@@ -51,3 +52,39 @@ def test_the_clearly_darker_of_two_polarisations_is_vh(
 def test_names_of_files_state_horizontal_polarisation(tmp_path: Path, name: str) -> None:
     assert names_of(tmp_path / name, "db", -10, -17) == ("hh", "hv")
     assert names_of(tmp_path / name, "db", -17, -10) == ("hv", "hh")
+
+
+@pytest.mark.parametrize("sensor", [None, "sentinel-1"])
+@pytest.mark.parametrize(
+    ("levels", "options"),
+    [
+        ((-12,), "name its polarisation with `--band vv=:1` or `--band vh=:1`"),
+        ((-12, -17, 5), "name the polarisations with `--band vv=:1 --band vh=:2`"),
+        ((-12, -17, -5, -6), "name the polarisations with `--band vv=:1 --band vh=:2`"),
+    ],
+)
+def test_the_option_that_names_the_polarisation_is_told(
+    tmp_path: Path, sensor: str | None, levels: tuple[float, ...], options: str
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 1.5, (len(levels), 48, 48))
+    data = (np.array(levels)[:, None, None] + noise).astype(np.float32)
+    path = str(write_raster(tmp_path / "a.tif", data))
+    with pytest.raises(BandError) as raised:
+        open_scene(SceneSpec(paths=(path,), sensor=sensor), sensors())
+    assert options in str(raised.value)
+    assert "naip" not in str(raised.value)
+    with open_scene(SceneSpec(paths=(path,), sensor=sensor, bands={"vv": ":1"}), sensors()) as scene:
+        assert scene.band_names == ("vv",)
+
+
+def test_8_bits_of_radar_are_told_as_vv(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).integers(20, 200, (1, 48, 48)).astype(np.uint8)
+    path = str(write_raster(tmp_path / "a.tif", data))
+    with pytest.raises(BandError, match=r"`--band vv=:1` or .*8-bit pictures are vv"):
+        open_scene(SceneSpec(paths=(path,), sensor="sentinel-1"), sensors())
+
+
+def test_indices_without_names_are_no_radar(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).normal(-0.3, 0.1, (1, 48, 48)).astype(np.float32)
+    with pytest.raises(BandError, match="the name does not identify the band"):
+        open_scene(SceneSpec(paths=(str(write_raster(tmp_path / "a.tif", data)),)), sensors())

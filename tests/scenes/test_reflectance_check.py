@@ -44,7 +44,7 @@ def codes_of(opened: Scene) -> set[str]:
     return {message.code for message in opened.messages}
 
 
-def scene(path: Path, sensor: str, **said: Any) -> Scene:
+def scene(path: Path, sensor: str | None, **said: Any) -> Scene:
     return open_scene(SceneSpec(paths=(str(path),), sensor=sensor, **said), sensors())
 
 
@@ -75,13 +75,25 @@ def test_ten_thousandths_are_not_landsats_scale(tmp_path: Path, dtype: str) -> N
 
 @pytest.mark.parametrize("sensor", ["sentinel-2-l2a", "planetscope", "hls"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint16", "int16"])
-@pytest.mark.parametrize("times", [100, 1000])
-def test_land_in_percent_or_thousandths_is_refused(
-    tmp_path: Path, sensor: str, dtype: str, times: int
-) -> None:
-    path = stack(tmp_path, sensor, LAND, 1 / times, 0.0, dtype)
-    with pytest.raises(SceneError, match=r"the brightest band, reaches only .*gdal_edit\.py -a_scale"):
+def test_land_in_percent_is_refused(tmp_path: Path, sensor: str, dtype: str) -> None:
+    path = stack(tmp_path, sensor, LAND, 1 / 100, 0.0, dtype)
+    with pytest.raises(SceneError, match=r"reaches only .*gdal_edit\.py -a_scale"):
         scene(path, sensor)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16", "int16"])
+@pytest.mark.parametrize("cloudy", [0, 2, 5, 10, 14])
+def test_land_in_thousandths_is_refused_whatever_the_share_of_cloud(
+    tmp_path: Path, cloudy: int, dtype: str
+) -> None:
+    kinds = [*[CLOUD] * cloudy, *[VEGETATION, BARE, WATER] * 20][:20]
+    path = stack(tmp_path, "sentinel-2-l2a", ground(*kinds), 1 / 1000, 0.0, dtype)
+    with pytest.raises(
+        SceneError, match=r"reaches only .*`--sensor sentinel-2-l2a` or `gdal_edit\.py -a_scale 0\.0001"
+    ):
+        scene(path, None)
+    with scene(path, "sentinel-2-l2a") as opened:
+        assert "reflectance-unlikely" in codes_of(opened)
 
 
 def dark_land(folder: Path, *scales: float) -> Path:
@@ -94,10 +106,29 @@ def dark_land(folder: Path, *scales: float) -> Path:
 
 
 def test_dark_land_is_told_where_its_scale_is_stated(tmp_path: Path) -> None:
-    with pytest.raises(SceneError, match="nir, the brightest band, reaches only"):
-        scene(dark_land(tmp_path / "a"), "sentinel-2-l2a")
-    with scene(dark_land(tmp_path / "b", *[1e-4] * 5), "sentinel-2-l2a") as opened:
-        assert "reflectance-unlikely" in codes_of(opened)
+    with pytest.raises(SceneError, match="nir, the brightest of green, nir, red, reaches only"):
+        scene(dark_land(tmp_path / "a"), None)
+    product = dark_land(tmp_path / "c").rename(
+        tmp_path / "lava_S2A_MSIL2A_20210701T103021_N0300_R108_T33UVP_20210701T150000.tif"
+    )
+    said = [
+        (dark_land(tmp_path / "b", *[1e-4] * 5), None),
+        (tmp_path / "a" / "stack.tif", "sentinel-2-l2a"),
+        (product, None),
+    ]
+    for path, sensor in said:
+        with scene(path, sensor) as opened:
+            assert "reflectance-unlikely" in codes_of(opened)
+
+
+def test_burnt_land_is_not_refused(tmp_path: Path) -> None:
+    levels = {"blue": 0.025, "green": 0.033, "red": 0.038, "nir": 0.048, "swir16": 0.09}
+    noise = np.random.default_rng(1).normal(0, 0.006, (5, 60, 60))
+    data = np.stack([np.rint((level + noise[i]) * 1e4) for i, level in enumerate(levels.values())])
+    path = write_raster(
+        tmp_path / "x.tif", data.astype(np.uint16), descriptions=list(LABELS["sentinel-2-l2a"])
+    )
+    scene(path, None).close()
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyogrio
 import pytest
 import shapely
 
+from geoseg.errors import SceneError
 from geoseg.learn.evaluate.sample_reading import read_points
 from geoseg.learn.fit.labels import read_labels
 from geoseg.scenes.polygon_files import columns_of, read_polygons
@@ -50,3 +52,57 @@ def test_the_layer_that_geoseg_writes_is_read_without_a_note(tmp_path: Path, mes
     path = write(tmp_path / "map.gpkg", "scene", "facilities", points=True)
     assert read_facilities(path).labels == ("facilities",)
     assert not messages.notes
+
+
+def shapes(path: Path, **layers: shapely.Geometry) -> Path:
+    """A GeoPackage with a feature in each layer."""
+    for name, shape in layers.items():
+        geopandas.GeoDataFrame({"class": [name]}, geometry=[shape], crs="EPSG:4326").to_file(path, layer=name)
+    return path
+
+
+POINT, BOX = shapely.Point(15, 41), shapely.box(15, 41, 16, 42)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [POINT, shapely.LineString([(15, 41), (16, 42)]), shapely.GeometryCollection([POINT])],
+    ids=lambda shape: shape.geom_type,
+)
+@pytest.mark.parametrize(
+    "then", [BOX, shapely.GeometryCollection([POINT, BOX])], ids=lambda shape: shape.geom_type
+)
+def test_the_first_layer_with_polygons_is_read(
+    first: shapely.Geometry, then: shapely.Geometry, tmp_path: Path, messages: Messages
+) -> None:
+    found, _ = read_polygons(shapes(tmp_path / "x.gpkg", first=first, then=then, last=BOX.buffer(1)))
+    assert found[0].equals(BOX)
+    assert any("has the layers first, then, last: then is read" in note for note in messages.notes)
+
+
+def test_layers_without_polygons_are_named(tmp_path: Path) -> None:
+    path = shapes(tmp_path / "x.gpkg", wells=POINT, roads=shapely.LineString([(15, 41), (16, 42)]))
+    with pytest.raises(SceneError, match="has the layers wells, roads, and none holds polygons"):
+        read_polygons(path)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_shapefiles_are_read_in_the_order_of_their_names(
+    tmp_path: Path, messages: Messages, *, zipped: bool
+) -> None:
+    folder = tmp_path / "layers"
+    folder.mkdir()
+    for width, name in enumerate("zmb", start=1):
+        box = shapely.box(15, 41, 15 + width, 42)
+        geopandas.GeoDataFrame({"class": [name]}, geometry=[box], crs="EPSG:4326").to_file(
+            folder / f"{name}.shp"
+        )
+    path = folder
+    if zipped:
+        path = tmp_path / "layers.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for item in sorted(folder.iterdir(), reverse=True):
+                archive.write(item, item.name)
+    found, _ = read_polygons(path)
+    assert found[0].bounds[2] == 18
+    assert any("has the layers b, m, z: b is read" in note for note in messages.notes)
