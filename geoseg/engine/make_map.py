@@ -53,7 +53,7 @@ from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
-from geoseg.spec.fields import check_html, check_png
+from geoseg.spec.fields import check_html, check_png, check_tiff
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         further: outputs of this task alone; None: not requested.
 
     Raises:
-        UsageError: a style has an unknown format, or belongs to no raster.
+        UsageError: a style, picture, report or raster has an unknown format, or a style belongs to no raster.
         OutputError: an output is named twice, is an input, or exists, or its folder does not exist or is
             not writable.
         RuntimeMissingError: the CUDA device does not exist.
@@ -110,6 +110,9 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
     check_writable(wanted, run.overwrite, inputs=known)
     if run.picture is not None:
         check_png(run.picture)
+    for option, raster in (("raster", run.raster), ("scores", run.scores)):
+        if raster is not None:
+            check_tiff(raster, option)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
             note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")

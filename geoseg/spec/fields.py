@@ -195,6 +195,16 @@ def check_png(path: Path) -> None:
         raise UsageError(f"`--picture {path}`: pictures are PNG; name a file with the suffix .png")
 
 
+def check_tiff(path: Path, option: str) -> None:
+    """Check the suffix of a raster, by which other programs and `geoseg info` know its format.
+
+    Raises:
+        UsageError: it is not that of GeoTIFF.
+    """
+    if path.suffix.lower() not in {".tif", ".tiff"}:
+        raise UsageError(f"`--{option} {path}`: rasters are GeoTIFF; name a file with the suffix .tif")
+
+
 def check_html(path: Path) -> None:
     """Check the suffix of a report.
 
