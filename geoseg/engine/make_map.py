@@ -126,6 +126,11 @@ def outputs_of(run: RunSpec) -> list[Path]:
     return [path for path in (*wanted, *run.style, *styles) if path is not None]
 
 
+def is_drawn(run: RunSpec) -> bool:
+    """Return whether a run draws the map."""
+    return run.picture is not None or run.report is not None
+
+
 def make_map(
     recipe: Recipe,
     run: RunSpec,
@@ -168,7 +173,7 @@ def make_map(
             LOG, f"{recipe.source.name}: rows are not kept, because {recipe.task} needs all pixels in one run"
         )
     outputs = [*outputs_of(run), *extras.files, *(sink.path for sink in extras.rasters)]
-    drawn = run.picture is not None or run.report is not None
+    drawn = is_drawn(run)
     limits = limits_of(job, run, _plan_of(job).memory_mib, drawn=drawn)
     with ExitStack() as stack:
         if job.most_cache is not None:
@@ -334,9 +339,14 @@ def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None
         run: options.
         request: of the task.
         planes: of the score sums, which are not cut into column bands; None: those of the session.
+
+    Raises:
+        UsageError: `--max-memory` is less than the run needs.
     """
     warn_of_unused(request, parts_of(recipe))
     job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
+    if planes is None:
+        limits_of(job, run, 0, drawn=is_drawn(run))
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]
     with block_cache(source, bands):
@@ -349,9 +359,10 @@ def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None
             begun = time.monotonic()
             recipe.session(batch.copy())
             seconds.append(time.monotonic() - begun)
-    return _plan_of(
+    planned = _plan_of(
         job,
         planes=planes,
         itemsize=pixels.data.itemsize,
         seconds_per_tile=max(min(seconds) * 1.15, reading),
     )
+    return planned.within(run.max_memory)
