@@ -54,6 +54,7 @@ from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
 from geoseg.spec.fields import check_html, check_png, check_tiff
+from geoseg.spec.option import RunPart
 
 LOG = logging.getLogger(__name__)
 
@@ -343,7 +344,8 @@ def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None
     Raises:
         UsageError: `--max-memory` is less than the run needs.
     """
-    warn_of_unused(request, parts_of(recipe))
+    # A network may mask clouds, which a plan does not do.
+    warn_of_unused(request, {*parts_of(recipe), RunPart.ANY_NETWORK})
     job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
     if planes is None:
         limits_of(job, run, 0, drawn=is_drawn(run))

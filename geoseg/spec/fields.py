@@ -139,6 +139,7 @@ Device = Annotated[
         metavar="auto|cpu|cuda:N",
         panel=ENGINE,
         suggest="devices",
+        read_with=(RunPart.ANY_NETWORK,),
     ),
 ]
 Precision = Annotated[
@@ -146,6 +147,7 @@ Precision = Annotated[
     Option(
         "Number format of networks. auto: the fastest that agrees with fp32 on tiles of the scene.",
         panel=ENGINE,
+        read_with=(RunPart.ANY_NETWORK,),
     ),
 ]
 Threads = Annotated[

@@ -21,8 +21,6 @@ def test_a_map_of_more_pixels_than_a_run_ends_with() -> None:
 
 
 def test_an_estimate_is_not_above_the_limit_that_the_run_keeps_to() -> None:
-    plan = Plan(
-        height=9, width=9, tile=16, overlap=0, tiles=1, strips=1, column_bands=1, memory_mib=500, scratch_mib=0,
-        seconds=None,
-    )  # fmt: skip
+    sizes = {"height": 9, "width": 9, "tile": 16, "overlap": 0, "tiles": 1, "strips": 1, "column_bands": 1}
+    plan = Plan.model_validate({**sizes, "memory_mib": 500, "scratch_mib": 0, "seconds": None})
     assert [plan.within(limit).memory_mib for limit in (None, 400, 600)] == [500, 400, 500]

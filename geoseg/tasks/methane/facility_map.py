@@ -86,7 +86,8 @@ def map_facilities(
         )
         stack.callback(opened.session.close)
         radar = has_radar([band for item in inputs for band in item.bands])
-        warn_of_unused(spec, {RunPart.NETWORK, RunPart.IMAGES} | ({RunPart.RADAR} if radar else set()))
+        parts = {RunPart.NETWORK, RunPart.ANY_NETWORK, RunPart.IMAGES}
+        warn_of_unused(spec, parts | ({RunPart.RADAR} if radar else set()))
         drawn = DRAWING_MIB if is_drawn(run) else 0
         hold(run.max_memory, windows_mib(inputs, run.max_memory) + LATER_MIB + drawn, inputs[0].scene.name)
         if dry_run:
