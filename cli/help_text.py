@@ -28,7 +28,11 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """A group of commands whose help lists them."""
+    """A group of commands whose help lists them; it has no more to show, so `--help-all` is `--help`."""
+
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        """Return the names of the help option."""
+        return [*super().get_help_option_names(ctx), "--help-all"]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""

@@ -71,7 +71,7 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
 
 
 def _counts(spec: TrainSpec | SceneTrainSpec) -> str:
-    """How many windows or sites each part of the split holds."""
+    """How many windows or sites each part of the split holds; some windows are read with their labels."""
     from geoseg.learn.train.scene_spec import SceneTrainSpec
 
     if isinstance(spec, SceneTrainSpec):
@@ -80,6 +80,8 @@ def _counts(spec: TrainSpec | SceneTrainSpec) -> str:
         sites = find_sites(spec.data, spec.sensors, spec.classes)
         return ", ".join(f"{len(by_role(sites, role))} {role}" for role in ("train", "val", "test"))
     from geoseg.learn.samples import find_samples, sample_windows, split
+    from geoseg.learn.train.chip_cache import try_windows
 
     roles = split(sample_windows(find_samples(spec.data), spec.data), spec.split)
-    return ", ".join(f"{len(own)} {name}" for name, own in roles.items())
+    tried = try_windows(spec, [*roles["train"], *roles["val"]])
+    return ", ".join(f"{len(own)} {name}" for name, own in roles.items()) + f" ({tried} windows read)"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
@@ -274,11 +277,13 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         "transform": layers.transform or affine_of(place.transform),
         "crs": None if crs is None else wkt_of("crs", crs),
     }
-    with (
-        writing(path),
-        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-        rasterio.open(path, "w", **profile) as file,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(writing(path))
+        stack.enter_context(rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True))
+        with warnings.catch_warnings():
+            # A map without georeference has a warning of geoseg's own.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            file = stack.enter_context(rasterio.open(path, "w", **profile))
         file.scales, file.offsets = (layers.scale,) * len(data), (layers.offset,) * len(data)
         for index, name in enumerate(bands, start=1):
             file.set_band_description(index, name)

@@ -116,11 +116,23 @@ def request_of(
     given: dict[str, object] = {
         name: path for name, path in outputs.items() if name in known and known[name].offered
     }
-    given |= {known[name].name: paths_of(value, arrays, place) for name, value in inputs.items()}
+    for name, value in inputs.items():
+        with _naming(name):
+            given[known[name].name] = paths_of(value, arrays, place)
     for name, value in options.items():
         if value is not None and name not in stated:
-            given[known[name].name] = _value(known[name], value, arrays, place)
+            with _naming(name):
+                given[known[name].name] = _value(known[name], value, arrays, place)
     return from_options(kind, given, lambda name: name.replace("-", "_"))
+
+
+@contextmanager
+def _naming(argument: str) -> Iterator[None]:
+    """Name the argument whose value is not valid in the error of a block."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{argument}: {error}") from error
 
 
 def check_names(known: Collection[str], options: Collection[str]) -> None:

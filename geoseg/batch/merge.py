@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,8 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         if not written:
             note(LOG, "no map has a polygon; the merged map holds the footprints only")
         _append(path, SCENE_LAYER, _scenes(maps), crs, append=False)
+        if written:
+            _same_notation(path, name, [key for key, kind in columns.items() if kind.kind == "M"])
         write_styles([item.path for item in maps], path, column=ACQUIRED if ACQUIRED in columns else None)
         files.commit()
     hidden = sum(
@@ -263,6 +267,20 @@ def _append(path: Path, layer: str, features: Features, crs: CRS, *, append: boo
         **({} if append else {"layer_options": {"GEOMETRY_NAME": "geom"}}),
         **({} if path.exists() else {"dataset_options": {"VERSION": "1.3"}}),
     )
+
+
+def _same_notation(path: Path, layer: str, columns: Sequence[str]) -> None:
+    """Write the times of a layer with milliseconds, which GDAL leaves out of rows that it appends."""
+    with closing(sqlite3.connect(path)) as file, file:
+        for function in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
+            # Triggers of the spatial index name them, and do not run where geometries stay.
+            file.create_function(function, 1, lambda _: None)
+        for name in columns:
+            column = '"' + name.replace('"', '""') + '"'
+            file.execute(
+                f"UPDATE \"{layer}\" SET {column} = substr({column}, 1, 19) || '.000Z' "  # noqa: S608 - own names
+                f"WHERE {column} LIKE '____-__-__T__:__:__Z'"
+            )
 
 
 def _layer(path: Path) -> str:

@@ -53,7 +53,8 @@ from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
-from geoseg.spec.fields import check_html, check_png
+from geoseg.spec.fields import check_html, check_png, check_tiff
+from geoseg.spec.option import RunPart
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         further: outputs of this task alone; None: not requested.
 
     Raises:
-        UsageError: a style has an unknown format, or belongs to no raster.
+        UsageError: a style, picture, report or raster has an unknown format, or a style belongs to no raster.
         OutputError: an output is named twice, is an input, or exists, or its folder does not exist or is
             not writable.
         RuntimeMissingError: the CUDA device does not exist.
@@ -110,6 +111,9 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
     check_writable(wanted, run.overwrite, inputs=known)
     if run.picture is not None:
         check_png(run.picture)
+    for option, raster in (("raster", run.raster), ("scores", run.scores)):
+        if raster is not None:
+            check_tiff(raster, option)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
             note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")
@@ -121,6 +125,11 @@ def outputs_of(run: RunSpec) -> list[Path]:
     styled = (run.raster, run.scores) if run.raster_styles else ()
     styles = (None if path is None else path.with_suffix(".qml") for path in styled)
     return [path for path in (*wanted, *run.style, *styles) if path is not None]
+
+
+def is_drawn(run: RunSpec) -> bool:
+    """Return whether a run draws the map."""
+    return run.picture is not None or run.report is not None
 
 
 def make_map(
@@ -165,7 +174,7 @@ def make_map(
             LOG, f"{recipe.source.name}: rows are not kept, because {recipe.task} needs all pixels in one run"
         )
     outputs = [*outputs_of(run), *extras.files, *(sink.path for sink in extras.rasters)]
-    drawn = run.picture is not None or run.report is not None
+    drawn = is_drawn(run)
     limits = limits_of(job, run, _plan_of(job).memory_mib, drawn=drawn)
     with ExitStack() as stack:
         if job.most_cache is not None:
@@ -331,9 +340,15 @@ def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None
         run: options.
         request: of the task.
         planes: of the score sums, which are not cut into column bands; None: those of the session.
+
+    Raises:
+        UsageError: `--max-memory` is less than the run needs.
     """
-    warn_of_unused(request, parts_of(recipe))
+    # A network may mask clouds, which a plan does not do.
+    warn_of_unused(request, {*parts_of(recipe), RunPart.ANY_NETWORK})
     job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
+    if planes is None:
+        limits_of(job, run, 0, drawn=is_drawn(run))
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]
     with block_cache(source, bands):
@@ -346,9 +361,10 @@ def plan(recipe: Recipe, run: RunSpec, request: BaseModel, *, planes: int | None
             begun = time.monotonic()
             recipe.session(batch.copy())
             seconds.append(time.monotonic() - begun)
-    return _plan_of(
+    planned = _plan_of(
         job,
         planes=planes,
         itemsize=pixels.data.itemsize,
         seconds_per_tile=max(min(seconds) * 1.15, reading),
     )
+    return planned.within(run.max_memory)

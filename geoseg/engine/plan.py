@@ -89,6 +89,12 @@ class Plan(Result):
     the time to start and to open the scene, as it was in the dry run."""
     notes: tuple[str, ...] = ()
 
+    def within(self, limit_mib: int | None) -> Plan:
+        """Return the plan of a run that keeps to `--max-memory`: the estimate is an upper limit."""
+        if limit_mib is None or self.memory_mib <= limit_mib:
+            return self
+        return self.model_copy(update={"memory_mib": limit_mib})
+
 
 def buffers_bytes(tiles: TileGrid, cols: int, *, bands: int, itemsize: int, planes: int) -> int:
     """Return the bytes of the arrays of one sweep over `cols` tile columns.

@@ -77,7 +77,10 @@ def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
         scratch: folder for class rows between sweeps.
     """
     overlap = recipe.overlap if run.overlap is None else run.overlap
-    if recipe.blend == "crop":
+    if recipe.blend == "crop" and recipe.model is None:
+        # That of a method is what it needs.
+        overlap = recipe.overlap
+    elif recipe.blend == "crop":
         overlap = max(overlap, recipe.overlap)
     itemsize = 4 if run.max_memory is None else _stored_bytes(recipe)
     size = run.tile or recipe.tile

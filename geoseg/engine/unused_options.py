@@ -6,10 +6,10 @@ What reads an option is stated on its field (`Option.read_with`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from geoseg.engine.recipe import Recipe
 from geoseg.messages import warn
@@ -27,11 +27,19 @@ def parts_of(recipe: Recipe) -> frozenset[RunPart]:
     """Return the parts of a run that read options."""
     there = {
         RunPart.NETWORK: recipe.model is not None,
+        RunPart.ANY_NETWORK: recipe.model is not None or any(map(_by_network, recipe.inputs)),
         RunPart.RADAR: has_radar(recipe.bands),
         # Only class maps have colours of their own.
         RunPart.IMAGES: recipe.extras.palette is None,
     }
     return frozenset(part for part in there if there[part])
+
+
+def _by_network(scene: Mapping[str, JsonValue]) -> bool:
+    """Return whether the clouds of a described scene are masked by a network."""
+    quality = scene.get("quality")
+    layers = quality.get("layers") if isinstance(quality, dict) else None
+    return isinstance(layers, list) and any(isinstance(item, dict) and "network" in item for item in layers)
 
 
 def has_radar(bands: Sequence[str]) -> bool:
@@ -50,11 +58,13 @@ def warn_of_unused(request: BaseModel, parts: Collection[RunPart]) -> None:
     unread: dict[str, list[str]] = {}
     for place in known.values():
         default = place.field.get_default(call_default_factory=True)
-        readers = place.option.read_with
-        if not readers or all(value == default for value in _values(request, place)):
+        readers, other = place.option.read_with, place.option.replaced_by
+        if not (readers or other) or all(value == default for value in _values(request, place)):
             continue
-        if not any(
-            reader in parts if isinstance(reader, RunPart) else _is_given(request, known[reader])
+        if other and _is_given(request, known, other):
+            unread.setdefault(f"`--{other}` takes its place", []).append(f"`--{place.name}`")
+        elif readers and not any(
+            reader in parts if isinstance(reader, RunPart) else _is_given(request, known, reader)
             for reader in readers
         ):
             unread.setdefault(_reason(readers), []).append(f"`--{place.name}`")
@@ -64,14 +74,18 @@ def warn_of_unused(request: BaseModel, parts: Collection[RunPart]) -> None:
 
 def _reason(readers: Sequence[str | RunPart]) -> str:
     """Return why an option is not read, for messages."""
-    options = [f"`--{reader}`" for reader in readers if isinstance(reader, str)]
+    options = [f"`--{reader.replace('=', ' ')}`" for reader in readers if isinstance(reader, str)]
     parts = [reader.value for reader in readers if isinstance(reader, RunPart)]
     return " and ".join([*parts, *([f"there is no {' or '.join(options)}"] if options else [])])
 
 
-def _is_given(request: BaseModel, place: Place) -> bool:
-    """Return whether an option has a value that reads others."""
-    return any(value and value != "none" for value in _values(request, place))
+def _is_given(request: BaseModel, known: Mapping[str, Place], reader: str) -> bool:
+    """Return whether an option has a value that reads others: that of `NAME=VALUE`, else any but none."""
+    name, _, wanted = reader.partition("=")
+    values = list(_values(request, known[name]))
+    if wanted:
+        return wanted in values
+    return any(value not in (None, "none", (), {}) and value is not False for value in values)
 
 
 def _values(request: BaseModel, place: Place) -> Iterator[Any]:

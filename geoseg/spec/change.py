@@ -78,7 +78,7 @@ class ChangeSpec(Spec):
     ] = None
     thresholding: Annotated[
         Literal["auto", "robust", "ki", "otsu", "chi2"],
-        Option("Method that finds the threshold.", read_with=(RunPart.IMAGES,)),
+        Option("Method that finds the threshold.", read_with=(RunPart.IMAGES,), replaced_by="threshold"),
     ] = "auto"
     alpha: Annotated[
         float,
@@ -86,7 +86,8 @@ class ChangeSpec(Spec):
         Option(
             "Significance level of chi2: expected share of unchanged pixels that are mapped as change.",
             metavar="SHARE",
-            read_with=(RunPart.IMAGES,),
+            read_with=("thresholding=chi2",),
+            replaced_by="threshold",
         ),
     ] = 0.001
     normalise: Annotated[

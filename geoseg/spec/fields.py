@@ -139,6 +139,7 @@ Device = Annotated[
         metavar="auto|cpu|cuda:N",
         panel=ENGINE,
         suggest="devices",
+        read_with=(RunPart.ANY_NETWORK,),
     ),
 ]
 Precision = Annotated[
@@ -146,6 +147,7 @@ Precision = Annotated[
     Option(
         "Number format of networks. auto: the fastest that agrees with fp32 on tiles of the scene.",
         panel=ENGINE,
+        read_with=(RunPart.ANY_NETWORK,),
     ),
 ]
 Threads = Annotated[
@@ -193,6 +195,16 @@ def check_png(path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"`--picture {path}`: pictures are PNG; name a file with the suffix .png")
+
+
+def check_tiff(path: Path, option: str) -> None:
+    """Check the suffix of a raster, by which other programs and `geoseg info` know its format.
+
+    Raises:
+        UsageError: it is not that of GeoTIFF.
+    """
+    if path.suffix.lower() not in {".tif", ".tiff"}:
+        raise UsageError(f"`--{option} {path}`: rasters are GeoTIFF; name a file with the suffix .tif")
 
 
 def check_html(path: Path) -> None:

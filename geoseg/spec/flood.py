@@ -43,7 +43,8 @@ class FloodSpec(Spec):
         Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba", "tiles"],
         Option(
             "Method that finds the threshold; tiles: for backscatter, one for each part of the scene, "
-            "interpolated."
+            "interpolated.",
+            replaced_by="threshold",
         ),
     ] = "auto"
     polarisation: Polarisation = "auto"

@@ -121,7 +121,9 @@ class PlumeSpec(Spec):
     sigma: Annotated[
         float,
         Field(gt=0),
-        Option("Threshold in standard deviations above the background.", metavar="N"),
+        Option(
+            "Threshold in standard deviations above the background.", metavar="N", replaced_by="percentile"
+        ),
     ] = 2.0
     percentile: Annotated[
         float | None,

@@ -21,6 +21,7 @@ class RunPart(Enum):
     """What a run may have that reads options; the value is the text of a message where it is missing."""
 
     NETWORK = "no network is used"
+    ANY_NETWORK = "no network is used, not for clouds either"
     RADAR = "no radar band is used"
     IMAGES = "class maps are compared as they are"
 
@@ -58,8 +59,10 @@ class Option:
     suggest: str = ""
     """Kind of names that the shell completes: a key of `SUGGESTIONS` in `geoseg.cli.completion`."""
     read_with: tuple[str | RunPart, ...] = ()
-    """Names of options, or parts of a run, one of which must be there for the option to be read; empty: it is
-    always read. A run warns of an option that is given and that nothing reads."""
+    """Names of options (`NAME`, or `NAME=VALUE`), or parts of a run, one of which must be there for the
+    option to be read; empty: it is always read. A run warns of an option that is given and not read."""
+    replaced_by: str = ""
+    """Name of an option that replaces this one, which is then not read; empty: none does."""
     own: bool = False
     """In a `SceneSpec`: whether each scene of the request has its own value."""
     prefix: str = ""

@@ -168,12 +168,13 @@ class RunSpec(Spec):
     tile: Tile = None
     overlap: Annotated[
         int | None,
-        Field(ge=0, multiple_of=2),
+        Field(ge=0),
         Option(
-            "Overlap of neighbouring tiles in pixels, an even number.",
+            "Overlap of neighbouring tiles of a network in pixels, an even number.",
             metavar="PX",
             panel=ENGINE,
-            default="that of the method or the model",
+            default="that of the model",
+            read_with=(RunPart.NETWORK,),
         ),
     ] = None
     batch_size: BatchSize = None
@@ -187,7 +188,7 @@ class RunSpec(Spec):
     ] = False
     runtime: Annotated[
         Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"],
-        Option("Library that runs networks.", panel=ENGINE),
+        Option("Library that runs networks.", panel=ENGINE, read_with=(RunPart.ANY_NETWORK,)),
     ] = "auto"
     device: Device = "auto"
     precision: Precision = "auto"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import warnings
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 
@@ -164,3 +167,23 @@ def test_a_window_that_is_none_is_named() -> None:
     scene = geoseg.open_scene(np.ones((8, 8), np.float32), bands="green", transform=TRANSFORM, crs=CRS)
     with scene, pytest.raises(UsageError, match="Window"):
         scene.read(window, ["green"])
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda: geoseg.flood([]), "scene"),
+        (lambda: geoseg.change("a.tif", None), "after"),
+        (lambda: geoseg.flood("a.tif", before={}), "before"),
+    ],
+)
+def test_errors_name_the_argument(call: Callable[[], object], argument: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{argument}: a \w+ is not a scene"):
+        call()
+
+
+def test_arrays_without_transform_warn_in_words_of_geoseg_only() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NotGeoreferencedWarning)
+        found = geoseg.flood(np.full((2, 30, 30), 0.1, np.float32), bands=["green", "nir"])
+    assert found.warnings

@@ -134,6 +134,9 @@ def test_each_polygon_has_the_time_of_its_scene(tmp_path: Path) -> None:
         assert str(table["a"]) == "2024-05-01 10:00:00+00:00"
         assert str(table["b"]) == "2024-05-13 10:30:00+00:00"
         assert pd.isna(table["c"])
+    with closing(sqlite3.connect(tmp_path / "merged.gpkg")) as file:
+        stored = file.execute("SELECT acquired FROM segments WHERE acquired IS NOT NULL").fetchall()
+    assert {text[10:] for (text,) in stored} == {"T10:00:00.000Z", "T10:30:00.000Z"}
     (style,) = styles_of(tmp_path / "merged.gpkg", "segments")
     time = style.find("temporal")
     assert time is not None

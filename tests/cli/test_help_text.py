@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -51,7 +52,7 @@ def test_help_fits_80_columns_and_cuts_no_value(
     shown, _ = geoseg(*words, "--help-all" if command in {"flood", "methane plume"} else "--help")
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert "<bool>" not in shown
-    assert "  --help, -h" in shown
+    assert re.search(r"^  (--help-all, )?--help, -h ", shown, re.MULTILINE)
     for values in {
         "flood": ["--clouds auto|product|network|none", "  --overwrite  "],
         "models describe": ["--units reflectance|db|linear|radiance|dn", "segmentation-models-pytorch,"],
@@ -63,3 +64,8 @@ def test_help_fits_80_columns_and_cuts_no_value(
 def test_arguments_come_first(geoseg: Geoseg) -> None:
     shown, _ = geoseg("info", "--help")
     assert shown.index("\nArguments:\n") < shown.index("\nCommon options:\n") < shown.index("\nReporting:\n")
+
+
+@pytest.mark.parametrize("group", ["", "batch", "methane", "evaluate"])
+def test_groups_have_no_further_help(group: str, geoseg: Geoseg) -> None:
+    assert geoseg(*group.split(), "--help-all") == geoseg(*group.split(), "--help")

@@ -118,6 +118,7 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
         (["--facilities", "missing.gpkg"], 3, "missing.gpkg"),
         (["--sun-zenith", "90"], 2, "--sun-zenith"),
         (["--model", "water-optical"], 4, "flood"),
+        (["--columns", "methane.png"], 2, "rasters are GeoTIFF"),
     ],
 )
 def test_what_is_refused(

@@ -6,7 +6,7 @@ import pytest
 from affine import Affine
 from pyproj import CRS
 
-from geoseg.engine.plan import MOST_PIXELS, check_size
+from geoseg.engine.plan import MOST_PIXELS, Plan, check_size
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
 
@@ -18,3 +18,9 @@ def test_a_map_of_more_pixels_than_a_run_ends_with() -> None:
     check_size(grid(MOST_PIXELS // 1_000_000, 1_000_000), "scene")
     with pytest.raises(SceneError, match=r"scene: 3,000,000 x 3,000,000 pixels"):
         check_size(grid(3_000_000, 3_000_000), "scene")
+
+
+def test_an_estimate_is_not_above_the_limit_that_the_run_keeps_to() -> None:
+    sizes = {"height": 9, "width": 9, "tile": 16, "overlap": 0, "tiles": 1, "strips": 1, "column_bands": 1}
+    plan = Plan.model_validate({**sizes, "memory_mib": 500, "scratch_mib": 0, "seconds": None})
+    assert [plan.within(limit).memory_mib for limit in (None, 400, 600)] == [500, 400, 500]

@@ -12,6 +12,22 @@ from geoseg.learn.train.training_spec import TrainSpec
 CACHE_BYTES = 4 * 2**30
 """Greatest size of the chips, of which the least recently used are dropped."""
 
+TRIED = 32
+"""Windows that a dry run reads."""
+
+
+def try_windows(spec: TrainSpec, places: Sequence[SampleWindow]) -> int:
+    """Read windows spread over a labelled set as a training does, and return their number.
+
+    Raises:
+        SceneError: a window cannot be read, or a label is no class of the config.
+    """
+    chips = ChipCache.of(spec, limit=0)
+    count = min(TRIED, len(places))
+    for index in range(count):
+        chips.read(places[index * len(places) // count])
+    return count
+
 
 class ChipCache:
     """The chips of a labelled set with the bands of a config, each read once."""

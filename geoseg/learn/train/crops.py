@@ -346,5 +346,6 @@ def check_shares(shares: NDArray[np.float64], classes: Sequence[ClassSpec]) -> N
             LOG,
             "class-without-samples",
             f"no training pixel has the class {few_names(absent, 6)}: the network cannot learn it; check "
-            "data.labels (codes, and the nodata value of the files) and the split",
+            "data.labels (codes, and the nodata value of the files; 255 is not labelled unless codes has it) "
+            "and the split",
         )

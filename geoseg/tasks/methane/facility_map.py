@@ -16,7 +16,7 @@ import geoseg
 from geoseg.bundles.find import find_classifier
 from geoseg.engine.cleaning import parse_crs
 from geoseg.engine.drawing import aspect_of, place_of
-from geoseg.engine.make_map import begin, footprint, outputs_of
+from geoseg.engine.make_map import begin, footprint, is_drawn, outputs_of
 from geoseg.engine.map_report import write_report
 from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline
@@ -86,9 +86,12 @@ def map_facilities(
         )
         stack.callback(opened.session.close)
         radar = has_radar([band for item in inputs for band in item.bands])
-        warn_of_unused(spec, {RunPart.NETWORK, RunPart.IMAGES} | ({RunPart.RADAR} if radar else set()))
+        parts = {RunPart.NETWORK, RunPart.ANY_NETWORK, RunPart.IMAGES}
+        warn_of_unused(spec, parts | ({RunPart.RADAR} if radar else set()))
+        drawn = DRAWING_MIB if is_drawn(run) else 0
+        hold(run.max_memory, windows_mib(inputs, run.max_memory) + LATER_MIB + drawn, inputs[0].scene.name)
         if dry_run:
-            return plan_windows(model, opened.session, inputs, run.max_memory)
+            return plan_windows(model, opened.session, inputs, run.max_memory).within(run.max_memory)
         return _make(_FacilityRun(spec=spec, model=model, inputs=inputs, opened=opened), progress)
 
 
@@ -141,8 +144,6 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
     """Score the windows, find the facilities and write them."""
     started = time.monotonic()
     run, scene = job.spec.run, job.inputs[0].scene
-    drawn = DRAWING_MIB if run.picture is not None or run.report is not None else 0
-    hold(run.max_memory, windows_mib(job.inputs, run.max_memory) + LATER_MIB + drawn, scene.name)
     dst_crs = None if run.dst_crs is None else parse_crs(run.dst_crs)
     preview = Preview(scene.grid, job.inputs[0].bands)
     scored = score_windows(

@@ -69,14 +69,14 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
             f"features of {model.stride} x {model.stride} pixels, from tiles of {tiles.size} pixels that "
             f"overlap by {tiles.overlap}",
         )
-        if dry_run:
-            # A feature takes the place of stride² pixels in the sums.
-            return plan(recipe, run, spec, planes=max(1, encoded.bundle.width // model.stride**2))
-        warn_of_unused(spec, parts_of(recipe))
         most_cache = None if run.max_memory is None else max(array_room(run.max_memory) // 4, LEAST_CACHE)
         hold(
             run.max_memory, rows_mib(recipe, model.stride, tiles, most_cache) + LATER_MIB, recipe.source.name
         )
+        if dry_run:
+            # A feature takes the place of stride² pixels in the sums.
+            return plan(recipe, run, spec, planes=max(1, encoded.bundle.width // model.stride**2))
+        warn_of_unused(spec, parts_of(recipe))
         beside = stack.enter_context(OutputFiles([run.output], overwrite=run.overwrite))
         grid = feature_grid(recipe.source.grid, model.stride)
         tags = tags_of(encoded, tiles)

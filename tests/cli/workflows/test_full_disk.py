@@ -103,7 +103,7 @@ def test_scratch_files_beside_the_output(command: str, scenes: Path, tmp_path: P
 MOMENTS = {
     "vectorize noise": (("vectorize", "noise.tif"), (150, 1000, 2500, 5000, 9000)),
     "flood and its raster": (
-        ("flood", "after.tif", *SENSOR, "--method", "classical", "--raster", "a.cog", "--picture", "a.png"),
+        ("flood", "after.tif", *SENSOR, "--method", "classical", "--raster", "a.tiff", "--picture", "a.png"),
         (30, 100, 200, 400),
     ),
     "flood in column bands": (COMMANDS["flood in column bands"], (200, 350, 500, 700)),
@@ -123,7 +123,7 @@ def test_the_disk_is_full_at_any_moment(command: str, scenes: Path, tmp_path: Pa
     codes = []
     for kib in (*sizes, 100_000):
         with small_disk(tmp_path / "disk", kib) as disk:
-            ends = {".tif": scenes, ".cog": disk, ".png": disk}
+            ends = {".tif": scenes, "tiff": disk, ".png": disk}
             call = [str(ends[word[-4:]] / word) if word[-4:] in ends else word for word in words]
             call = [word for word in call if word != suffix]
             done = subprocess.run(

@@ -146,7 +146,13 @@ FURTHER = {
 
 
 def _refused(geoseg: Geoseg, place: Path, words: Sequence[object], option: str, target: Path) -> None:
-    """Run with one output at a place that is an input; nothing may change."""
+    """Run with one output at a place that is an input; nothing may change.
+
+    Another name of an input that is no GeoTIFF is given for a raster.
+    """
+    if option in {"--raster", "--columns"} and target.suffix != ".tif":
+        target.with_name(f"{target.name}.tif").hardlink_to(target)
+        target = target.with_name(f"{target.name}.tif")
     before = _files(place)
     main = [] if option == "-o" else ["-o", place / "new.gpkg"]
     _, err = geoseg(*words, *main, option, target, "--overwrite", code=6)

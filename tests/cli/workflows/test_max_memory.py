@@ -65,6 +65,8 @@ TASKS = {
     "segment": ("segment", "after.tif", *SENSOR, "--model", "water-optical"),
     "methane plume": ("methane", "plume", "EMIT_L1B_RAD_001_20230506T101031_2312607_014.nc"),
 }
+PLANNED_WITHOUT = ("vectorize", "change of classes", "methane plume")
+"""Tasks without a dry run, or whose dry run does not do the work that takes the memory."""
 FAST = ("vectorize", "flood")
 
 
@@ -96,6 +98,10 @@ def test_the_least_that_is_named_is_enough_and_is_kept(task: str, scenes: Path, 
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
     assert "`--max-memory 64MiB` is less than this run needs" in line
     assert list((tmp_path / "refused").iterdir()) == []
+    if task not in PLANNED_WITHOUT:
+        code, _, err = run(scenes, tmp_path / "planned", TASKS[task], "--max-memory", "64", "--dry-run")
+        assert code == 2, err
+        assert "`--max-memory 64MiB` is less than this run needs" in err
     named = int(re.findall(r"give `--max-memory (\d+)MiB`", line)[0])
     code, peak, err = run(scenes, tmp_path / "bounded", TASKS[task], "--max-memory", str(named))
     assert code == 0, err

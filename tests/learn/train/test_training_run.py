@@ -98,6 +98,14 @@ def test_a_plan_trains_nothing(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_plan_reads_labels(run: Run, tmp_path: Path) -> None:
+    done = geoseg(
+        "train", run.config, "-o", tmp_path / "run", "--dry-run", "--set", "data.labels.codes={0: 0, 7: 1}"
+    )
+    assert done.returncode == 3
+    assert "label value 1 has no class" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
