@@ -100,7 +100,9 @@ def test_what_is_missing_or_unknown_is_named(root: Path, tmp_path: Path) -> None
         run("test")
     assert not (tmp_path / "set").exists(), "what was begun is removed"
     np.save(root / "val_images" / "1" / "sentinel-2-20m.npy", np.zeros((72, 72, 6), np.uint16))
-    with pytest.raises(SceneError, match=r"20m\.npy: its shape is \(72, 72, 6\) .* have the shape \(36, 36, 6\)"):
+    with pytest.raises(
+        SceneError, match=r"20m\.npy: its shape is \(72, 72, 6\) .* have the shape \(36, 36, 6\)"
+    ):
         run("val")
     (root / "val_images" / "1" / "sentinel-2-10m.npy").write_bytes(b"no array")
     with pytest.raises(SceneReadError, match=r"10m\.npy"):
