@@ -168,7 +168,7 @@ class RunSpec(Spec):
     tile: Tile = None
     overlap: Annotated[
         int | None,
-        Field(ge=0),
+        Field(ge=0, multiple_of=2),
         Option(
             "Overlap of neighbouring tiles of a network in pixels, an even number.",
             metavar="PX",

@@ -34,7 +34,7 @@ OPTICAL = (RunPart.IMAGES,)
         ({"mask-dilate": 3, "clouds": "none", "mask": "m.tif"}, OPTICAL, ""),
         ({"tta": True, "batch-size": 2}, OPTICAL, "`--batch-size`, `--tta`: not used, because no network"),
         ({"tta": True}, (*OPTICAL, RunPart.NETWORK), ""),
-        ({"overlap": 7}, OPTICAL, "`--overlap`: not used, because no network is used"),
+        ({"overlap": 8}, OPTICAL, "`--overlap`: not used, because no network is used"),
         (
             {"runtime": "openvino", "precision": "fp32", "device": "cpu"},
             OPTICAL,

@@ -30,7 +30,6 @@ from geoseg.tasks.flood.choice import (
     WaterChoice,
     before_band,
 )
-from geoseg.tasks.flood.date_agreement import warn_of_dates
 from geoseg.tasks.flood.method import Image, WaterMethod
 from geoseg.tasks.flood.methods import water_methods
 from geoseg.tasks.flood.session import measure_scene
@@ -155,7 +154,10 @@ def choose_method(
     for text in choice.method.notes:
         note(LOG, text)
     choice.method.warn_of_limits(choice.before, pixel_size_m)
-    warn_of_dates(choice, blocks)
+    if choice.before:
+        from geoseg.tasks.flood.date_agreement import warn_of_dates  # noqa: PLC0415 - scipy, for two dates only
+
+        warn_of_dates(choice, blocks)
     shore = None if candidates.low_sun else found.shore
     if shore is not None:
         note(LOG, f"next to open water the threshold is {shore:.4g}")
