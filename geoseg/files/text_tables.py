@@ -65,7 +65,10 @@ def read_table(path: Path) -> TextTable:
         SceneReadError: it cannot be read, or is not a table.
     """
     try:
-        text, said, skipped = _without_separator(decoded(read_bytes(path, MOST_BYTES)))
+        whole = decoded(read_bytes(path, MOST_BYTES))
+        if "\0" in whole:
+            raise SceneReadError(f"{path}: is not a table: it holds bytes of 0; write it as CSV in UTF-8")
+        text, said, skipped = _without_separator(whole)
         delimiter = said or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [
@@ -75,6 +78,10 @@ def read_table(path: Path) -> TextTable:
             )
             for row in reader
         ]
+    except SceneReadError:
+        raise
+    except OSError as error:
+        raise SceneReadError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeError, csv.Error) as error:
         raise SceneReadError(
             f"{path}: is not a table in UTF-8 or UTF-16 ({error}); write it as CSV in UTF-8"
