@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import decoded, read_bytes, read_text
+from geoseg.files.bounded import read_text
+from geoseg.files.doors import opening
+from geoseg.files.network import TEXT_BYTES
 
 MOST_BYTES = 256 * 2**20
 """Most bytes of a table: a million rows."""
@@ -65,10 +67,7 @@ def read_table(path: Path) -> TextTable:
         SceneReadError: it cannot be read, or is not a table.
     """
     try:
-        whole = decoded(read_bytes(path, MOST_BYTES))
-        if "\0" in whole:
-            raise SceneReadError(f"{path}: is not a table: it holds bytes of 0; write it as CSV in UTF-8")
-        text, said, skipped = _without_separator(whole)
+        text, said, skipped = _without_separator(_text_of(path, MOST_BYTES))
         delimiter = said or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [
@@ -78,10 +77,6 @@ def read_table(path: Path) -> TextTable:
             )
             for row in reader
         ]
-    except SceneReadError:
-        raise
-    except OSError as error:
-        raise SceneReadError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeError, csv.Error) as error:
         raise SceneReadError(
             f"{path}: is not a table in UTF-8 or UTF-16 ({error}); write it as CSV in UTF-8"
@@ -100,12 +95,25 @@ def read_list(path: Path) -> str:
 
     Raises:
         SceneReadError: it has another encoding, or cannot be read.
-        OSError: it cannot be opened.
     """
     try:
-        return read_text(path)
+        return _text_of(path, TEXT_BYTES)
     except UnicodeError as error:
         raise SceneReadError(f"{path}: is not text in UTF-8 or UTF-16 ({error}); save it as UTF-8") from error
+
+
+def _text_of(path: Path, most: int) -> str:
+    """Return the text of a file of at most so many bytes.
+
+    Raises:
+        SceneReadError: it cannot be read, or holds bytes of 0, which no path or number has.
+        UnicodeDecodeError: it is not text of its encoding.
+    """
+    with opening(f"{path}:", "check the path", passing=(UnicodeError,)):
+        text = read_text(path, most)
+    if "\0" in text:
+        raise SceneReadError(f"{path}: is not text: it holds bytes of 0; write it in UTF-8")
+    return text
 
 
 def _has_decimal_commas(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,17 +84,19 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
             read_table(path)
 
 
-def test_bytes_of_zero_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [read_table, read_list])
+def test_bytes_of_zero_are_refused(read: Callable[[Path], object], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'scene\n"a\0b.tif"\n')
     with pytest.raises(SceneReadError, match="holds bytes of 0"):
-        read_table(tmp_path / "a.csv")
+        read(tmp_path / "a.csv")
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that fails when it is read")
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [read_table, read_list])
+def test_a_file_that_cannot_be_read_is_named(read: Callable[[Path], object], tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("/proc/self/mem")
     with pytest.raises(SceneReadError, match=r"a\.csv: cannot be read"):
-        read_table(tmp_path / "a.csv")
+        read(tmp_path / "a.csv")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
