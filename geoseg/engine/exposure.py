@@ -233,13 +233,14 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
     opened(path)
     with opening(str(path)), reading_vector(path) as file:
         frame = pyogrio.read_dataframe(file, layer=layer_of(path, file, polygons=True))
+    # A layer without geometries is a table of pandas.
     if not isinstance(frame, geopandas.GeoDataFrame):
-        raise SceneError(f"`--zones {path}`: holds no polygons")
+        raise _without_polygons(path)
     if frame.crs is None:
         raise SceneError(f"`--zones {path}`: has no CRS; assign one (`ogr2ogr -a_srs EPSG:CODE`)")
     frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
-        raise SceneError(f"`--zones {path}`: holds no polygons")
+        raise _without_polygons(path)
     columns = [str(name) for name in frame.columns if name != frame.geometry.name]
     if column is not None and column not in columns:
         raise UsageError(f"`--zone-name {column}`: {path} has the columns {', '.join(columns) or 'none'}")
@@ -253,6 +254,10 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
     degrees = moved.to_crs(crs.geodetic_crs or CRS.from_epsg(4326))
     areas = np.array([abs(geod.geometry_area_perimeter(item)[0]) for item in degrees])
     return Zones(names=tuple(names), geometries=moved.to_numpy(), areas=areas)
+
+
+def _without_polygons(path: Path) -> SceneError:
+    return SceneError(f"`--zones {path}`: holds no polygons; give a layer of polygons")
 
 
 @contextmanager

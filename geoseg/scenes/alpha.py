@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def alpha_band(raster: Raster, *, labelled: bool) -> int | None:
     """
     tagged = raster.alpha_candidate
     if tagged is not None:
-        if _holds_alpha(raster, tagged):
+        if _is_alpha(_distinct(raster, tagged), raster.dtypes[tagged - 1]):
             return tagged
         note(LOG, f"band {tagged} is tagged as alpha but its values vary: it is read as data")
         return None
@@ -38,16 +39,22 @@ def alpha_band(raster: Raster, *, labelled: bool) -> int | None:
         return None
     if any(raster.dtypes[index - 1].kind not in "iu" for index in (1, last)):
         return None
-    values = set(np.unique(raster.sample(last)).tolist())
+    values = _distinct(raster, last)
     # 0 and 1 may be a class.
-    if 1 in values or values == {0} or not _holds_alpha(raster, last) or _holds_alpha(raster, 1):
+    if 1 in values or values == {0} or not _is_alpha(values, raster.dtypes[last - 1]):
+        return None
+    if _is_alpha(_distinct(raster, 1), raster.dtypes[0]):
         return None
     note(LOG, f"{base_name(raster.path)}: band {last} has two values at most and is read as an alpha band")
     return last
 
 
-def _holds_alpha(raster: Raster, index: int) -> bool:
-    """Return whether the values of a band are 0 and the highest of its dtype, 255 or 1."""
-    dtype = raster.dtypes[index - 1]
+def _distinct(raster: Raster, index: int) -> set[float]:
+    """Return the different values of a sample of a band."""
+    return set(np.unique(raster.sample(index)).tolist())
+
+
+def _is_alpha(values: set[float], dtype: np.dtype[Any]) -> bool:
+    """Return whether values are 0 and the highest of their dtype, 255 or 1."""
     high = np.iinfo(dtype).max if dtype.kind in "iu" else 1
-    return set(np.unique(raster.sample(index)).tolist()) <= {0, 1, 255, high}
+    return values <= {0, 1, 255, high}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import BandError
+from geoseg.grid import Grid
 from geoseg.scenes.instruments import NamedInstrument
 from geoseg.scenes.naming import Candidate, vocabulary, word_of
 from geoseg.spec import SensorSpec
@@ -109,8 +110,7 @@ def _may_be_landsat_of_hls(candidates: Sequence[Candidate]) -> bool:
     labels = set().union(*_labels_of(candidates).values())
     if "B05" not in labels or labels & {"B08", "B8A", "B12"}:
         return False
-    grid = candidates[0].raster.grid
-    return grid.crs is not None and HLS_PIXEL[0] <= min(grid.pixel_size_m) <= HLS_PIXEL[1]
+    return _has_pixels_of_hls(candidates[0].raster.grid)
 
 
 def _refuse_counted(candidates: Sequence[Candidate]) -> None:
@@ -174,4 +174,8 @@ def _hls_evidence(candidates: Sequence[Candidate]) -> Literal["fill", "pixels", 
         return "fill"
     if raster.grid.crs is None:
         return "none"
-    return "pixels" if HLS_PIXEL[0] <= min(raster.grid.pixel_size_m) <= HLS_PIXEL[1] else "against"
+    return "pixels" if _has_pixels_of_hls(raster.grid) else "against"
+
+
+def _has_pixels_of_hls(grid: Grid) -> bool:
+    return grid.crs is not None and HLS_PIXEL[0] <= min(grid.pixel_size_m) <= HLS_PIXEL[1]

@@ -8,8 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.messages import note, warn
 from geoseg.scenes.assembly import NamedCandidate
@@ -131,12 +133,13 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     if dtype.kind not in "fi":
         return band
     stated = raster.nodata[index - 1]
-    if stated is not None:
-        kept = np.isnan(stated) or (sensor is not None and stated == sensor.nodata)
-        return _with_scaled_nodata(band, _scaled_fill(band, sensor)) if kept else band
-    if is_cube_name(band.name):
+    if stated is None and is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
-    return _with_untagged_nodata(band, _scaled_fill(band, sensor))
+    scaled = _scaled_fill(band, sensor)
+    if stated is None:
+        return _with_untagged_nodata(band, scaled)
+    kept = np.isnan(stated) or (sensor is not None and stated == sensor.nodata)
+    return _with_scaled_nodata(band, scaled, raster.sample(index)) if kept and scaled else band
 
 
 def _of_envi(item: NamedCandidate, context: CalibrationContext) -> Gain | None:
@@ -158,7 +161,8 @@ def _of_envi(item: NamedCandidate, context: CalibrationContext) -> Gain | None:
 def _scaled_fill(band: Band, sensor: SensorSpec | None) -> tuple[float, ...]:
     """Return what usual nodata values become where they were scaled as the reflectance of a band was.
 
-    So -0.2 are the 0 of Landsat, -0.1 the 0 of Sentinel-2 with its offset, and -0.9999 is -9999.
+    So -0.2 are the 0 of Landsat, -0.1 the 0 of Sentinel-2 with its offset, and -0.9999 is -9999. Values that
+    the band cannot hold, or holds as its nodata, are left out.
     """
     if band.units != "reflectance" or sensor is None:
         return ()
@@ -167,7 +171,11 @@ def _scaled_fill(band: Band, sensor: SensorSpec | None) -> tuple[float, ...]:
         fills.add(sensor.nodata * sensor.scale + sensor.offset)
     if sensor.name.startswith("sentinel-2"):
         fills.add(-0.1)
-    return tuple(value for value in fills if value < 0)
+    least = band.offset - _SAME if band.dtype.kind == "u" else -np.inf
+    known = np.nan
+    if band.nodata is not None and band.dtype.kind in "iu":
+        known = band.nodata * band.scale + band.offset
+    return tuple(value for value in fills if least <= value < 0 and not abs(value - known) < _SAME)
 
 
 def _usual_nodata(item: NamedCandidate, context: CalibrationContext) -> float | None:
@@ -265,10 +273,10 @@ def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
         if bool((values == value).any()):
             note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
             return replace(band, nodata=value)
-    return _with_scaled_nodata(band, scaled)
+    return _with_scaled_nodata(band, scaled, values)
 
 
-def _with_scaled_nodata(band: Band, scaled: Collection[float]) -> Band:
+def _with_scaled_nodata(band: Band, scaled: Collection[float], values: NDArray[Any]) -> Band:
     """Return a band with its lowest value as nodata, if it is nodata that was scaled as the values were.
 
     A tag of the value before, or of NaN, may have stayed.
@@ -276,10 +284,8 @@ def _with_scaled_nodata(band: Band, scaled: Collection[float]) -> Band:
     Args:
         band: calibrated.
         scaled: physical values below 0 that nodata has where it was scaled too.
+        values: (n,) a sample of the stored values.
     """
-    if not scaled:
-        return band
-    values = band.raster.sample(band.index)
     values = values[np.isfinite(values)]
     if band.nodata is not None:
         values = values[values != band.nodata]

@@ -126,10 +126,14 @@ def batch_size(value: object) -> int | None:
         raise ValueError(f"{value!r} is neither auto nor a number of tiles") from None
 
 
-def named_paths(value: object) -> dict[str, str]:
+def named_paths(value: object, remedy: str = "") -> dict[str, str]:
     """Parse `NAME=PATH`, several of them, or a mapping of names to paths; names become lower case.
 
     An index in `PATH:INDEX` is not parsed here: only opening the file distinguishes it from a drive `C:`.
+
+    Args:
+        value: of an option.
+        remedy: end of the message for a repeated name.
 
     Raises:
         ValueError: an entry has no name or path, or a name is repeated.
@@ -144,7 +148,7 @@ def named_paths(value: object) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, path in entries:
         if name in found:
-            raise ValueError(f"{name} is given twice: {found[name]} and {path}")
+            raise ValueError(f"{name} is given twice: {found[name]} and {path}{remedy}")
         found[name] = path
     return found
 
@@ -155,14 +159,7 @@ def band_paths(value: object) -> dict[str, str]:
     Raises:
         ValueError: as `named_paths`.
     """
-    try:
-        return named_paths(value)
-    except ValueError as error:
-        if "given twice" not in str(error):
-            raise
-        raise ValueError(
-            f"{error}; `:1` without a path is band 1 of the scene, in a pair of each date"
-        ) from None
+    return named_paths(value, "; `:1` without a path is band 1 of the scene, in a pair of each date")
 
 
 def class_entry(value: object) -> object:
