@@ -328,7 +328,7 @@ def _not_found(name: str) -> ModelError:
         return _not_a_bundle(Path(name))
     if name.startswith(HUB):
         return ModelError(
-            f"{name}: geoseg maps with networks of this machine; download and describe it: `geoseg "
+            f"{name}: geoseg runs networks that are on this machine; download and describe it: `geoseg "
             f"models describe {shlex.quote(name)} -o NAME`"
         )
     if urlsplit(name).scheme in {"http", "https", "s3"}:

@@ -21,7 +21,7 @@ class RunPart(Enum):
     """What a run may have that reads options; the value is the text of a message where it is missing."""
 
     NETWORK = "no network is used"
-    ANY_NETWORK = "no network is used, not for clouds either"
+    ANY_NETWORK = "no network is used, neither for the map nor for clouds"
     RADAR = "no radar band is used"
     IMAGES = "class maps are compared as they are"
 

@@ -38,7 +38,8 @@ OPTICAL = (RunPart.IMAGES,)
         (
             {"runtime": "openvino", "precision": "fp32", "device": "cpu"},
             OPTICAL,
-            "`--runtime`, `--device`, `--precision`: not used, because no network is used, not for clouds",
+            "`--runtime`, `--device`, `--precision`: not used, because no network is used, neither for the "
+            "map nor for clouds",
         ),
         ({"runtime": "openvino"}, (*OPTICAL, RunPart.ANY_NETWORK), ""),
         ({"threshold": 0, "thresholding": "ki"}, OPTICAL, "because `--threshold` takes its place"),

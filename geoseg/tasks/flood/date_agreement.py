@@ -63,10 +63,10 @@ def warn_of_dates(choice: WaterChoice, blocks: Sequence[Mapping[str, Image]]) ->
                 warn(
                     LOG,
                     "backscatter-differs",
-                    f"bright ground is {level:+.1f} dB in {band.upper()} against {name}: another sensor, "
-                    "calibration or orbit, or ground that became wet, dry or frozen. A change of backscatter "
-                    f"then maps {much} than the flood. Calibrate both in one way, give another scene before, "
-                    "or compare with `--method sar-vv` or `sar-vh`",
+                    f"bright ground differs by {level:+.1f} dB in {band.upper()} from {name}: another "
+                    "sensor, calibration or orbit, or ground that became wet, dry or frozen. A change of "
+                    f"backscatter then maps {much} than the flood. Calibrate both in one way, give another "
+                    "scene before, or compare with `--method sar-vv` or `sar-vh`",
                 )
 
 
