@@ -261,7 +261,11 @@ class SceneSpec(Spec):
     ] = {}
     remote_assets: Annotated[
         bool,
-        Option("Read the assets that a STAC item on this machine names at addresses.", panel=INPUT),
+        Option(
+            "Read the assets that a STAC item on this machine names at addresses.",
+            panel=INPUT,
+            read_with=(RunPart.ITEM,),
+        ),
     ] = False
     sensor: Sensor = None
     sar_units: Annotated[

@@ -47,7 +47,7 @@ def test_the_page_needs_no_other_file(tmp_path: Path, suffix: str) -> None:
     with OutputFiles([features, page], overwrite=False) as beside:
         if suffix == ".tif":
             with rasterio.open(
-                beside.path(features), "w", driver="GTiff", count=4, dtype="float32", **GRID.geotiff()
+                beside.path(features), "w", count=4, dtype="float32", **GRID.geotiff()
             ) as file:
                 file.write(values)
         else:
