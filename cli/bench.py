@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from geoseg.errors import OutputError, UsageError
+from geoseg.messages import counted
 
 from .command import PLAIN, Command, add, group
 from .console import open_console, print_json, print_text
@@ -117,7 +118,7 @@ def _jobs(request: BenchRunRequest, *, keep: bool) -> tuple[list[Job], ChipCache
         warn(
             LOG,
             "few-seeds",
-            f"each setting is trained with {seeds} {'seed' if seeds == 1 else 'seeds'}: the spread over "
+            f"each setting is trained with {counted(seeds, 'seed')}: the spread over "
             f"seeds is hardly known, and small differences mean nothing; add `--seeds {FEW_SEEDS}`",
         )
     return jobs, chips

@@ -193,7 +193,10 @@ def _run(
     reporting = options.Reporting(
         verbosity=verbosity, as_json=values.get("as_json", False), dry_run=values.get("dry_run", False)
     )
-    command.run(request, reporting)
+    from geoseg.spec.missing_files import naming_missing_files
+
+    with naming_missing_files(request, lambda place: "" if place.option.argument else f"`--{place.name}`"):
+        command.run(request, reporting)
 
 
 def _annotation(place: Place) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geoseg.messages import counted
 from geoseg.text_columns import align
 
 from . import describe
@@ -135,7 +136,7 @@ def _check(request: ModelRequest, reporting: Reporting) -> None:
             if read:
                 print_text(f"TensorRT {', '.join(read)} can read all of its operators")
         if wrong:
-            raise ModelError(f"{model}: {len(wrong)} defects")
+            raise ModelError(f"{model}: {counted(len(wrong), 'defect')}")
 
 
 def _tensorrt(model: str) -> dict[str, list[str]]:

@@ -45,12 +45,9 @@ def check_page(page: Path | None, *, overwrite: bool) -> None:
     """Check before the work that the HTML file of a report can be written.
 
     Raises:
-        UsageError: it has another suffix.
         OutputError: it exists without `overwrite`, or its folder cannot be written.
     """
     from geoseg.files.output_files import check_writable
-    from geoseg.spec.fields import check_html
 
     if page is not None:
-        check_html(page)
         check_writable([page], overwrite)

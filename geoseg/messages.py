@@ -67,6 +67,17 @@ class _State:
 _state: ContextVar[_State] = ContextVar("geoseg_messages", default=_State())  # noqa: B039 - frozen
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, such as `1 map` and `1,200 maps`.
+
+    Args:
+        number: 0 or more.
+        noun: singular.
+        plural: where it is not the singular with an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def note(log: logging.Logger, text: str) -> None:
     """Log what was recognised, chosen or assumed, and why, at level INFO."""
     _emit(Message(logger=log.name, text=text))

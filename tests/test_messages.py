@@ -14,7 +14,7 @@ from threading import Barrier
 import pytest
 
 from geoseg.engine.reading import ahead
-from geoseg.messages import Message, collected, collecting, held, note, prefixed, replay, warn
+from geoseg.messages import Message, collected, collecting, counted, held, note, prefixed, replay, warn
 from geoseg.run_record import RunRecord, RunWarning
 from tests.messages import Messages
 
@@ -187,3 +187,14 @@ def test_texts_are_no_formats(messages: Messages) -> None:
     """Percent signs and braces in a text are no format."""
     note(LOG, "100% of {x} %s")
     assert messages.notes == ["100% of {x} %s"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 maps"), (1, "1 map"), (2, "2 maps"), (1200, "1,200 maps")]
+)
+def test_counts_agree_with_their_nouns(number: int, words: str) -> None:
+    assert counted(number, "map") == words
+
+
+def test_irregular_plurals_are_given() -> None:
+    assert (counted(1, "class", "classes"), counted(3, "class", "classes")) == ("1 class", "3 classes")

@@ -24,6 +24,7 @@ from rasterio.vrt import WarpedVRT
 from geoseg.api.georeference import Georeference, affine_of, wkt_of
 from geoseg.errors import SceneError, UsageError
 from geoseg.files.disk import writing
+from geoseg.messages import counted
 from geoseg.scenes import Scene
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _from_xarray(value: Any, place: Georeference) -> list[_Layers]:
         )
     names = tuple(place.bands or layers)
     if len(names) != len(layers):
-        raise UsageError(f"`bands` names {len(names)} bands, and the data set has {len(layers)}")
+        raise UsageError(f"`bands` names {counted(len(names), 'band')}, and the data set has {len(layers)}")
     each = [
         _from_data_array(item, place, crs, transform, (name,))
         for name, item in zip(names, layers.values(), strict=True)
@@ -255,7 +256,7 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         )
     bands = layers.bands or tuple(place.bands or ())
     if bands and len(bands) != len(data):
-        raise UsageError(f"`bands` names {len(bands)} bands, and the array has {len(data)}")
+        raise UsageError(f"`bands` names {counted(len(bands), 'band')}, and the array has {len(data)}")
     path = _new(folder, layers.time or place.time)
     nodata = layers.nodata if layers.nodata is not None else place.nodata
     if nodata is not None and data.dtype.kind in "iu" and not _fits(nodata, data.dtype):

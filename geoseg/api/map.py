@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from geoseg.api.option_words import errors_in_python
 from geoseg.errors import OutputError, UsageError
 from geoseg.files.output_files import OutputFiles
+from geoseg.messages import counted
 from geoseg.run_record import RunRecord, RunWarning
 from geoseg.spec import RunSpec
 
@@ -128,7 +129,8 @@ class Map:
     def __repr__(self) -> str:
         """Return task, method, polygons by class and number of warnings."""
         totals = ", ".join(f"{item.polygons} {item.label}" for item in self.record.classes)
-        return f"<Map {self.record.task}: {self.record.method}; {totals}; {len(self.warnings)} warnings>"
+        warnings = counted(len(self.warnings), "warning")
+        return f"<Map {self.record.task}: {self.record.method}; {totals}; {warnings}>"
 
     def _repr_html_(self) -> str:
         """Return the picture, the totals of the classes and the warnings as HTML."""

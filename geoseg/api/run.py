@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
+from geoseg.api.array_names import ArrayFolder
 from geoseg.api.arrays import holds_array, is_xarray, paths_of
 from geoseg.api.georeference import Georeference, check_same_pixels, wkt_of
 from geoseg.api.map import Map, MapFiles
@@ -25,6 +26,7 @@ from geoseg.api.option_words import errors_in_python, warnings_in_python
 from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
 from geoseg.run_record import Progress, RunRecord, no_progress
+from geoseg.spec.missing_files import naming_missing_files
 from geoseg.spec.request import EACH, Place, from_options, places
 
 if TYPE_CHECKING:
@@ -63,10 +65,14 @@ def make(
     with errors_in_python(kind), lasting_folder() as folder:
         outputs = {name: folder / file for name, file in OUTPUTS.items()}
         with tempfile.TemporaryDirectory(dir=folder) as arrays, reporting(progress) as report:
-            request = request_of(kind, inputs, options, Path(arrays), outputs)
-            record = work(request, report)
+            given = ArrayFolder(Path(arrays))
+            with given.named():
+                request = request_of(kind, inputs, options, given, outputs)
+                with naming_missing_files(request, argument_of):
+                    record = work(request, report)
         if not isinstance(record, RunRecord):
             raise TypeError(f"{kind.__name__} made a plan and no map")
+    record = given.record_in_words(record)
     run = request.run
     files = MapFiles(run.output, classes=run.raster, scores=run.scores, picture=run.picture)
     made = Map(record, files=files, warnings=warnings_in_python(record.warnings, kind))
@@ -89,7 +95,7 @@ def request_of(
     kind: type[Request],
     inputs: Mapping[str, object],
     options: Mapping[str, object],
-    arrays: Path,
+    arrays: ArrayFolder,
     outputs: Mapping[str, Path] = MappingProxyType({}),
 ) -> Request:
     """Return the request of options by name.
@@ -98,7 +104,7 @@ def request_of(
         kind: type of the request, a pydantic model.
         inputs: scenes and rasters by option name.
         options: as in `make`.
-        arrays: folder for files of arrays, which must last as long as the request.
+        arrays: for files of arrays; the folder must last as long as the request.
         outputs: file of each output that the options do not name; those that the request lacks are left out.
 
     Raises:
@@ -118,12 +124,19 @@ def request_of(
     }
     for name, value in inputs.items():
         with _naming(name):
-            given[known[name].name] = paths_of(value, arrays, place)
+            given[known[name].name] = paths_of(value, arrays.path, place)
+        arrays.own(name)
     for name, value in options.items():
         if value is not None and name not in stated:
             with _naming(name):
-                given[known[name].name] = _value(known[name], value, arrays, place)
+                given[known[name].name] = _value(known[name], value, arrays.path, place)
+            arrays.own(name)
     return from_options(kind, given, lambda name: name.replace("-", "_"))
+
+
+def argument_of(place: Place) -> str:
+    """Return the name of the argument of an option, for messages."""
+    return f"`{place.name.replace('-', '_')}`"
 
 
 @contextmanager

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 from affine import Affine
 
+from geoseg.api.array_names import ArrayFolder
 from geoseg.api.arrays import REQUESTS
 from geoseg.api.map import Map
 from geoseg.api.option_words import errors_in_python
-from geoseg.api.run import lasting_folder, make, reporting, request_of
+from geoseg.api.run import argument_of, lasting_folder, make, reporting, request_of
 from geoseg.bundles.find import find_any
 from geoseg.errors import UsageError
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.scenes import open_scene as _open
 from geoseg.spec import ModelSpec, SceneSpec
+from geoseg.spec.missing_files import naming_missing_files
 from geoseg.spec.presets import sensors
 from geoseg.spec.tools import InfoRequest
 
@@ -61,8 +63,11 @@ def open_scene(
     """
     stated = {"transform": transform, "crs": crs, "bands": bands, "nodata": nodata, "time": time}
     with errors_in_python(InfoRequest), lasting_folder() as folder:
-        request = request_of(InfoRequest, {"scene": scene}, {**stated, **options}, folder)
-        opened = _open(SceneSpec(**request.model_dump()), sensors())
+        arrays = ArrayFolder(folder)
+        with arrays.named():
+            request = request_of(InfoRequest, {"scene": scene}, {**stated, **options}, arrays)
+        with arrays.named(), naming_missing_files(request, argument_of):
+            opened = _open(SceneSpec(**request.model_dump()), sensors())
     weakref.finalize(opened, rmtree, folder, ignore_errors=True)
     REQUESTS[opened] = request.paths
     return opened
@@ -223,9 +228,12 @@ def embed(
     given = {"encoder": encoder, **options}
     temporary = tempfile.TemporaryDirectory(prefix="geoseg-")
     with errors_in_python(EmbedSpec), temporary as name, reporting(progress) as report:
-        folder = Path(name)
-        request = request_of(EmbedSpec, {"scene": scene}, given, folder, {"output": folder / "features.tif"})
-        write(request, report)
+        arrays = ArrayFolder(Path(name))
+        features = {"output": arrays.path / "features.tif"}
+        with arrays.named():
+            request = request_of(EmbedSpec, {"scene": scene}, given, arrays, features)
+        with arrays.named(), naming_missing_files(request, argument_of):
+            write(request, report)
         return read_floats(request.run.output, "feature")
 
 
@@ -262,7 +270,11 @@ def fit(
     given = {"labels": labels, "output": output, **options}
     temporary = tempfile.TemporaryDirectory(prefix="geoseg-")
     with errors_in_python(FitSpec), temporary as folder, reporting(progress) as report:
-        return fit_network(request_of(FitSpec, {"scene": scenes}, given, Path(folder)), report)
+        arrays = ArrayFolder(Path(folder))
+        with arrays.named():
+            request = request_of(FitSpec, {"scene": scenes}, given, arrays)
+        with arrays.named(), naming_missing_files(request, argument_of):
+            return fit_network(request, report)
 
 
 def vectorize(

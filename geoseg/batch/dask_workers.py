@@ -21,7 +21,7 @@ from geoseg.batch.outcome import Outcome
 from geoseg.batch.work import Workplace, run_job
 from geoseg.batch.workers import killed
 from geoseg.errors import RuntimeMissingError
-from geoseg.messages import note
+from geoseg.messages import counted, note
 
 LOG = logging.getLogger(__name__)
 
@@ -134,7 +134,11 @@ class DaskWorkers:
                     "version on all workers"
                 )
         threads = self._threads()
-        note(LOG, f"Dask cluster {self._scheduler}: {len(found)} workers, {threads} scenes at the same time")
+        note(
+            LOG,
+            f"Dask cluster {self._scheduler}: {counted(len(found), 'worker')}"
+            f", {counted(threads, 'scene')} at the same time",
+        )
 
     def __exit__(self, *_: object) -> None:
         if self._client is not None:

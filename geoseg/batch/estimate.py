@@ -24,7 +24,7 @@ from geoseg.errors import GeosegError
 from geoseg.files.disk import existing, free_bytes
 from geoseg.files.inputs import local_files
 from geoseg.files.scratch import scratch_folder
-from geoseg.messages import held, note, warn
+from geoseg.messages import counted, held, note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec import Spec
 from geoseg.spec.batch import BatchSpec
@@ -107,7 +107,10 @@ def estimate_batch(
             if (own := known.outcomes.get(job.scene)) is None or not is_finished(job, own, store)
         ]
         if broken := [outcome for outcome in planned.without if outcome.status == "failed"]:
-            note(LOG, f"{len(broken)} scenes cannot be opened: {broken[0].scene}: {broken[0].message}")
+            note(
+                LOG,
+                f"{counted(len(broken), 'scene')} cannot be opened: {broken[0].scene}: {broken[0].message}",
+            )
         share = share_out(spec, len(waiting))
         sample = sample_of(waiting)
         place = Workplace(store=LocalStore(scratch), limits=share.limits)

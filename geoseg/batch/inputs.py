@@ -20,7 +20,7 @@ from geoseg.batch.tasks import BatchTask
 from geoseg.errors import SceneReadError, UsageError
 from geoseg.files.network import needs_network
 from geoseg.files.text_tables import read_list
-from geoseg.messages import note
+from geoseg.messages import counted, note
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def read_inputs(inputs: Sequence[str], task: BatchTask, searched: Sequence[Entry
     for entry in entries:
         unique.setdefault((_identity(entry), tuple(sorted(map(str, entry.options.items())))), entry)
     if len(unique) < len(entries):
-        note(LOG, f"{len(entries) - len(unique)} scenes are named more than once and mapped once")
+        note(LOG, f"{counted(len(entries) - len(unique), 'repeated scene')} left out: a scene is mapped once")
     return _with_distinct_names(list(unique.values()))
 
 
@@ -86,7 +86,7 @@ def without_outputs(entries: Sequence[Entry], folder: Path, outputs: Container[s
             f"all inputs are outputs of this batch in {folder}; name scenes, or another `-o FOLDER`"
         )
     if len(scenes) < len(entries):
-        note(LOG, f"{len(entries) - len(scenes)} inputs are outputs of this batch and no scenes")
+        note(LOG, f"{counted(len(entries) - len(scenes), 'input')} left out: outputs of this batch")
     return scenes
 
 

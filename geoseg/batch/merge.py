@@ -19,13 +19,14 @@ from pyproj import CRS, Geod
 
 from geoseg.batch.degrees import DEGREES, moved
 from geoseg.batch.footprint import read_scene_layer
+from geoseg.batch.merged_metadata import write_metadata
 from geoseg.batch.merged_style import write_styles
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.tasks import BatchTask
 from geoseg.features import Features
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
-from geoseg.messages import note, warn
+from geoseg.messages import counted, note, warn
 from geoseg.outputs.layer import SCENE_LAYER, timed
 
 LOG = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         if written:
             _same_notation(path, name, [key for key, kind in columns.items() if kind.kind == "M"])
         write_styles([item.path for item in maps], path, column=ACQUIRED if ACQUIRED in columns else None)
+        write_metadata([item.path for item in maps], path, target, layer=name, crs=crs)
         files.commit()
     hidden = sum(
         cover is not None and cover.area >= HIDDEN * item.outline.area
@@ -100,13 +102,13 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         warn(
             LOG,
             "maps-hidden",
-            f"{hidden} of {len(maps)} maps are hidden in the merged map: at one place it shows the map that "
+            f"hidden in the merged map: {hidden} of {len(maps)} maps. At one place it shows the map that "
             "observed most, of equal ones the latest. Merge scenes of one date, or use the single maps",
         )
     cut = sum(cover is not None for cover in better)
     note(
         LOG,
-        f"merged {len(maps)} maps of {task.name}; {cut} overlap maps of better observed scenes and are cut",
+        f"merged {counted(len(maps), 'map')} of {task.name}; cut where better observed ones overlap: {cut}",
     )
     return True
 
@@ -127,7 +129,7 @@ def _maps(folder: Path, outcomes: Sequence[Outcome]) -> tuple[list[_Map], CRS]:
     placeless = [outcome.scene for outcome in outcomes if outcome.mapped and outcome.crs is None]
     if placeless and found:
         names = ", ".join(placeless[:3]) + (" …" if len(placeless) > 3 else "")
-        warn(LOG, "nothing-to-merge", f"{len(placeless)} maps have no CRS and are not merged: {names}")
+        warn(LOG, "nothing-to-merge", f"{counted(len(placeless), 'map')} without CRS, not merged: {names}")
     known = {crs.to_wkt() for _, _, crs in found}
     crs = found[0][2] if len(known) == 1 else DEGREES
     maps = []

@@ -12,7 +12,7 @@ import shapely
 from geoseg.batch.entry import Entry
 from geoseg.batch.tasks import AUTO, BatchTask, is_auto
 from geoseg.errors import GeosegError, SceneError, UsageError
-from geoseg.messages import note, warn
+from geoseg.messages import counted, note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.scenes.product import iso_time
 from geoseg.spec import SceneSpec
@@ -197,7 +197,7 @@ def _reason(own: SceneFacts, other: SceneFacts, name: str) -> str:
     days = (own.time.date() - other.time.date()).days if own.time and other.time else 0
     orbit = f", relative orbit {own.orbit}" if own.orbit and own.orbit == other.orbit else ""
     cloud = "" if other.cloud is None else f", {other.cloud:.0f} % cloud"
-    return f"{name}: {days} {'day' if days == 1 else 'days'} earlier{orbit}{cloud}"
+    return f"{name}: {counted(days, 'day')} earlier{orbit}{cloud}"
 
 
 def _why_none(own: SceneFacts) -> str:
@@ -210,10 +210,15 @@ def _report(task: BatchTask, reasons: Mapping[str, str], unpaired: Mapping[str, 
     """Say how many scenes have an earlier scene, and what happens to the others."""
     note(
         LOG,
-        f"{len(reasons)} scenes have an earlier scene: same sensor and relative orbit, nearest earlier date, "
+        f"{counted(len(reasons), 'scene')}"
+        f" with an earlier scene: same sensor and relative orbit, nearest earlier date, "
         "least cloud; the column earlier of summary.csv names it",
     )
     if unpaired:
         names = ", ".join(sorted(unpaired)[:3]) + (" …" if len(unpaired) > 3 else "")
-        fate = "are not mapped" if task.paired else f"are mapped without `--{task.earlier}`"
-        warn(LOG, "no-earlier-scene", f"{len(unpaired)} scenes have no earlier scene and {fate}: {names}")
+        fate = "not mapped" if task.paired else f"mapped without `--{task.earlier}`"
+        warn(
+            LOG,
+            "no-earlier-scene",
+            f"{counted(len(unpaired), 'scene')} without an earlier scene, {fate}: {names}",
+        )

@@ -40,7 +40,7 @@ from geoseg.batch.work import Workplace
 from geoseg.batch.workers import LocalWorkers, Workers
 from geoseg.errors import GeosegError, OutputError
 from geoseg.files.leftovers import clear
-from geoseg.messages import note, warn
+from geoseg.messages import counted, note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec.batch import BatchSpec
 
@@ -115,7 +115,7 @@ def run_batch(
         finished, waiting, refused = _sort(spec, planned.jobs, journal, store)
         journal.planned(waiting)
         if finished:
-            note(LOG, f"{len(finished)} maps of earlier runs are up to date and are kept")
+            note(LOG, f"kept, as up to date: {counted(len(finished), 'map')} of earlier runs")
         total = len(planned.jobs) + len(planned.without)
         settled = Settled(listener=listener, journal=journal, store=store, done=len(finished), total=total)
         if waiting:
@@ -276,8 +276,8 @@ def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> No
         warn(
             LOG,
             "old-maps",
-            f"{len(old)} maps are from an earlier run with other inputs or options; this run made no map of "
-            f"their scenes: {listed}. Delete them if they are not needed",
+            f"{counted(len(old), 'map')} of an earlier run with other inputs or options; this run made no "
+            f"map of the same scene: {listed}. Delete what is not needed",
         )
 
 
@@ -289,8 +289,8 @@ def _note_other_files(jobs: Sequence[Job], journal: Journal, store: Store) -> No
         listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         note(
             LOG,
-            f"{len(others)} files of earlier runs are of no scene of this batch, and stay: {listed}; delete "
-            "them if their scenes have other names now",
+            f"kept, of no scene of this batch: {counted(len(others), 'file')} of earlier runs: {listed}; "
+            "delete what is of scenes that have other names now",
         )
 
 

@@ -13,7 +13,7 @@ from pyproj import CRS
 from geoseg.batch.entry import Entry
 from geoseg.batch.naming import safe_name
 from geoseg.errors import UsageError
-from geoseg.messages import note
+from geoseg.messages import counted, note
 from geoseg.scenes.area_of_interest import box_area, polygon_area
 from geoseg.scenes.polygon_files import to_crs
 from geoseg.scenes.stac_search import search_items
@@ -44,7 +44,7 @@ def search_entries(search: StacSearchSpec, options: Mapping[str, OptionValue]) -
             f"`--stac {search.stac}`: no scene meets the conditions; check `--collection`, `--datetime`, "
             "`--query` and the area"
         )
-    note(LOG, f"{search.stac}: {len(items)} scenes found")
+    note(LOG, f"{search.stac}: {counted(len(items), 'scene')} found")
     return [Entry(scene=safe_name(item.name), paths=(item.address,)) for item in items]
 
 

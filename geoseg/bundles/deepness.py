@@ -19,6 +19,7 @@ from geoseg.bundles.mlm import first_problem
 from geoseg.bundles.onnx_metadata import GraphPort, OnnxHeader
 from geoseg.bundles.stated_facts import Facts
 from geoseg.errors import ModelError
+from geoseg.messages import counted
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST, Axis, channels_first
 from geoseg.spec.palette import model_colour
@@ -228,7 +229,9 @@ def _list(path: Path, metadata: dict[str, JsonValue], key: str, length: int | No
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: metadata {key!r} is not a list of numbers: {value!r}") from error
     if length is not None and len(numbers) != length:
-        raise ModelError(f"{path}: metadata {key!r} has {len(numbers)} numbers for {length} channels")
+        raise ModelError(
+            f"{path}: metadata {key!r} has {counted(len(numbers), 'number')} for {counted(length, 'channel')}"
+        )
     return numbers
 
 

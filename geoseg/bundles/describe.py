@@ -23,6 +23,7 @@ from geoseg.bundles.other_configs import facts_from
 from geoseg.bundles.stated_facts import Facts, Merged, imagenet, merge
 from geoseg.errors import ModelError, UsageError
 from geoseg.files.doors import loading
+from geoseg.messages import counted
 from geoseg.spec import Atmosphere, ClassSpec, ModelBand, ModelSpec, SensorSpec
 from geoseg.spec.describe import DescribeRequest
 from geoseg.spec.presets import sensor as find_sensor
@@ -252,7 +253,8 @@ def _model_bands(facts: Facts, bands: tuple[str, ...], values: NetworkValues) ->
             raise UsageError(f"`--{option}`: {', '.join(map(str, numbers))} are not finite numbers")
         if len(numbers) not in {1, len(bands)}:
             raise UsageError(
-                f"`--{option}`: {len(numbers)} numbers for {len(bands)} bands ({', '.join(bands)}); give "
+                f"`--{option}`: {counted(len(numbers), 'number')}"
+                f" for {counted(len(bands), 'band')} ({', '.join(bands)}); give "
                 "one, or one for each band"
             )
     means, stds = (numbers * len(bands) if len(numbers) == 1 else numbers for numbers in lists.values())

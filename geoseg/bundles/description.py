@@ -34,6 +34,7 @@ from geoseg.bundles.program import stated_program
 from geoseg.errors import ModelError
 from geoseg.files.bounded import decoded
 from geoseg.files.inputs import opened
+from geoseg.messages import counted
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec, Spec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, channels_first
 from geoseg.spec.palette import model_colour
@@ -265,12 +266,17 @@ def input_bands(path: Path, given: Input, metadata: int = 0) -> tuple[ModelBand,
     channels = given.input.shape[given.order.index("channel")]
     if channels not in {-1, len(names) + metadata}:
         also = f" and {metadata} of metadata" if metadata else ""
-        raise ModelError(f"{path}: the input has {len(names)} bands{also}, but {channels} channels")
+        raise ModelError(
+            f"{path}: the input has {counted(len(names), 'band')}{also}, but {counted(channels, 'channel')}"
+        )
     scaling = given.value_scaling or (Scaling(type="z-score"),)
     if len(scaling) == 1:
         scaling = scaling * len(names)
     if len(scaling) != len(names):
-        raise ModelError(f"{path}: the input has {len(scaling)} value_scaling objects for {len(names)} bands")
+        raise ModelError(
+            f"{path}: the input has {counted(len(scaling), 'value_scaling object')}"
+            f" for {counted(len(names), 'band')}"
+        )
     return tuple(_band(path, name, part) for name, part in zip(names, scaling, strict=True))
 
 

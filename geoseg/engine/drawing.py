@@ -13,6 +13,7 @@ from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import UsageError
 from geoseg.grid import Grid, Window
+from geoseg.messages import counted
 from geoseg.outputs.map_frame import ColourBar, Place, ramp
 from geoseg.outputs.picture import MapPicture
 from geoseg.outputs.words import credits_of, dates_of, day_text, map_title
@@ -175,7 +176,7 @@ def with_rare_as_one(
     drawn = labels.astype(np.uint16)
     drawn[unobserved] = nodata_class(np.uint16)
     drawn[np.isin(labels, [item.value for item in rare])] = value
-    label = f"{len(rare)} smaller class{'' if len(rare) == 1 else 'es'}"
+    label = counted(len(rare), "smaller class", "smaller classes")
     others = ClassSpec(value=value, label=label, colour=OTHERS)
     return drawn, (*classes, others), (*frequent, sum_of(value, label, rare))
 

@@ -53,7 +53,6 @@ from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes.memory import begin_run
 from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec
-from geoseg.spec.fields import check_html, check_png, check_tiff
 from geoseg.spec.option import RunPart
 
 LOG = logging.getLogger(__name__)
@@ -103,17 +102,10 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
 
         cuda.require(run.device, run.runtime)
     check_styles(run.style)
-    if run.report is not None:
-        check_html(run.report)
     if run.raster_styles and not (run.raster or run.scores):
         raise UsageError("`--raster-styles` needs `--raster` or `--scores`")
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
-    if run.picture is not None:
-        check_png(run.picture)
-    for option, raster in (("raster", run.raster), ("scores", run.scores)):
-        if raster is not None:
-            check_tiff(raster, option)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
             note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")

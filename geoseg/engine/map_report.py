@@ -25,6 +25,7 @@ from geoseg.engine.record_sections import record_sections
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid
+from geoseg.messages import counted
 from geoseg.outputs.columns import text_of
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.map_sheet import MOST_SHAPES, MapSheet, Shape, Total, Viewer, svg_paths
@@ -148,12 +149,11 @@ def _summary(totals: Sequence[Total]) -> str:
     if not totals:
         return "Nothing was mapped: the map has no polygons."
     parts = [
-        f"{item.area or 'unknown area'} of {item.label} in {item.polygons:,} "
-        f"polygon{'' if item.polygons == 1 else 's'}"
+        f"{item.area or 'unknown area'} of {item.label} in {counted(item.polygons, 'polygon')}"
         for item in totals[:3]
     ]
     more = len(totals) - len(parts)
-    rest = f", and {more} other class{'' if more == 1 else 'es'}" if more else ""
+    rest = f", and {counted(more, 'other class', 'other classes')}" if more else ""
     return f"Mapped: {'; '.join(parts)}{rest}."
 
 

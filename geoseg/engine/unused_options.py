@@ -13,9 +13,10 @@ from pydantic import BaseModel, JsonValue
 
 from geoseg.engine.recipe import Recipe
 from geoseg.messages import warn
+from geoseg.scenes.stac_documents import is_item_name
 from geoseg.spec.band_names import plain_name
 from geoseg.spec.option import RunPart
-from geoseg.spec.request import EACH, Place, places
+from geoseg.spec.request import EACH, Place, places, to_options
 
 LOG = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def warn_of_unused(request: BaseModel, parts: Collection[RunPart]) -> None:
         parts: what the run has; see `parts_of`.
     """
     known = places(type(request))
+    parts = {*parts, *([RunPart.ITEM] if _has_item(request) else [])}
     unread: dict[str, list[str]] = {}
     for place in known.values():
         default = place.field.get_default(call_default_factory=True)
@@ -70,6 +72,16 @@ def warn_of_unused(request: BaseModel, parts: Collection[RunPart]) -> None:
             unread.setdefault(_reason(readers), []).append(f"`--{place.name}`")
     for reason, names in unread.items():
         warn(LOG, "options-not-used", f"{', '.join(names)}: not used, because {reason}")
+
+
+def _has_item(request: BaseModel) -> bool:
+    """Return whether a scene of a request is a STAC item."""
+    given = to_options(request)
+    # The paths of the first scene are its own option.
+    known = places(type(request)).items()
+    scenes = [given[name] for name, place in known if place.scenes or place.paths[0][-1] == "paths"]
+    texts = [text for value in scenes for text in (value if isinstance(value, list | tuple) else [value])]
+    return any(is_item_name(str(text)) for text in texts)
 
 
 def _reason(readers: Sequence[str | RunPart]) -> str:

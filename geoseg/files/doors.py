@@ -11,6 +11,7 @@ file is not at fault.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -53,7 +54,13 @@ def opening(
         passing: exceptions that the caller answers.
     """
     failure = f"cannot be read as {kind}" if kind else "cannot be read"
-    with _door(lambda text: SceneReadError(f"{what} {failure} ({text}); {remedy}"), passing):
+
+    def told(text: str) -> SceneReadError:
+        if "No such file or directory" in text and not os.path.exists(str(what)):
+            return SceneReadError(f"{what} does not exist; check the path")
+        return SceneReadError(f"{what} {failure} ({text}); {remedy}")
+
+    with _door(told, passing):
         yield
 
 

@@ -68,6 +68,8 @@ COLUMNS: dict[str, ColumnText] = {
     "facility_m": ColumnText("Distance to the facility", "distance to the nearest facility", "m"),
     "score": ColumnText("Score", "score of the class, 0 to 1", range=_SHARE),
     "sensor": ColumnText("Sensor", "sensor of the scene"),
+    "scene": ColumnText("Scene", "name of the scene"),
+    "cut": ColumnText("Cut", "1: cut at the border of a better observed map, area and pixels in proportion"),
     "acquired": ColumnText("Acquired", "time of acquisition, UTC; of change, that of the second date"),
     "acquired_before": ColumnText(
         "Acquired before", "of several dates: time of acquisition of the first, UTC"

@@ -15,7 +15,7 @@ from geoseg.run_record import RunRecord, TableRows
 
 CLASS_TOTALS_TABLE = "class_totals"
 
-_METADATA = """
+METADATA = """
 CREATE TABLE gpkg_metadata (
     id INTEGER CONSTRAINT m_pk PRIMARY KEY ASC NOT NULL,
     md_scope TEXT NOT NULL DEFAULT 'dataset',
@@ -41,7 +41,7 @@ INSERT INTO gpkg_extensions (table_name, column_name, extension_name, definition
      'http://www.geopackage.org/spec120/#extension_metadata', 'read-write');
 """
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE gpkg_data_columns (
     table_name TEXT NOT NULL,
     column_name TEXT NOT NULL,
@@ -93,7 +93,7 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
 """
 
 
-TABLES = _METADATA + _SCHEMA + STYLES
+TABLES = METADATA + SCHEMA + STYLES
 """Tables for metadata, descriptions of columns and styles."""
 
 
@@ -145,13 +145,13 @@ def describe_columns(file: sqlite3.Connection, layer: Layer, present: frozenset[
                 " (constraint_name, constraint_type, value, description) VALUES (?, 'enum', ?, ?)",
                 [(constraint, str(spec.value), spec.label) for spec in lists[name]],
             )
-        _describe(file, layer.name, name, text_of(name), constraint)
+        describe_column(file, layer.name, name, text_of(name), constraint)
 
 
-def _describe(
+def describe_column(
     file: sqlite3.Connection, table: str, column: str, text: ColumnText, constraint: str | None
 ) -> None:
-    """Add one row for a column."""
+    """Add name, meaning and allowed values of one column."""
     if constraint is None and text.range is not None:
         low, high = text.range
         constraint = f"from_{low:g}_to_{high:g}".replace("-", "minus_")
@@ -220,4 +220,4 @@ def _list_table(
         (name, name, description),
     )
     for column, text in columns.items():
-        _describe(file, name, column, text, None)
+        describe_column(file, name, column, text, None)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from pyproj import CRS
 
+from geoseg.messages import counted
 from geoseg.outputs.words import citation, credits_of, dates_of, day_of, licences, lineage, map_title
 from geoseg.run_record import RunRecord
 
@@ -55,7 +56,7 @@ def facts_of(
         lonlat: of its features, in degrees.
     """
     totals = "; ".join(
-        f"{item.label}: {item.polygons:,} polygons"
+        f"{item.label}: {counted(item.polygons, 'polygon')}"
         + ("" if item.area_m2 is None else f", {item.area_m2 / 1e4:,.2f} ha")
         for item in record.classes[:20]
     )

@@ -96,9 +96,12 @@ def dates_of(record: RunRecord) -> tuple[str, ...]:
     """Return the known dates of a map in ISO 8601: one, or the first and the last.
 
     Change has two dates, and classes of a series the first and the last. The water of a series is that of its
-    last date.
+    last date. The merged map of a batch has the first and last date of its scenes.
     """
     times = [_text(scene, "time") for scene in record.inputs]
+    if record.command.get("merge"):
+        known = sorted(filter(None, times))
+        return tuple(dict.fromkeys([*known[:1], *known[-1:]]))
     if record.task == "segment" and len(times) > 1:
         return tuple(dict.fromkeys(time for time in (times[0], times[-1]) if time))
     if record.task == "flood" and len(times) > 1 and not record.command.get("before"):
@@ -161,9 +164,8 @@ def instruments(record: RunRecord) -> list[str]:
 
 def credits_of(record: RunRecord) -> list[str]:
     """Return the credits that the providers of the scenes ask for."""
-    year = ""
-    if dates := dates_of(record):
-        year = f" {dates[-1][:4]}"
+    years = sorted({day[:4] for day in dates_of(record)})
+    year = f" {', '.join(years) if len(years) < 4 else f'{years[0]} to {years[-1]}'}" if years else ""
     found: dict[str, None] = {}
     for name in instruments(record):
         text = _CREDITS.get(re.split(r"[- ]", name)[0], "")

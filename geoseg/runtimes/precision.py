@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.messages import held, note, replay, warn
+from geoseg.messages import counted, held, note, replay, warn
 from geoseg.runtimes.graph import LoadRequest, Precision, RuntimeStatus
 from geoseg.runtimes.loading import load_session
 from geoseg.runtimes.network_session import NetworkSession, OpenedSession
@@ -119,7 +119,7 @@ def _compare(
         agreement = compare_features(expected, scores)
     else:
         agreement = compare_scores(expected, scores, request.spec.threshold, least_iou=least)
-    tiles = "1 tile" if len(scores) == 1 else f"{len(scores)} tiles"
+    tiles = counted(len(scores), "tile")
     return agreement, f"{agreement} to fp32 on {tiles} of this scene"
 
 

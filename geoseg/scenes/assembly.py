@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geoseg.errors import BandError, SceneError
-from geoseg.messages import note
+from geoseg.messages import counted, note
 from geoseg.scenes.alpha import alpha_band
 from geoseg.scenes.embedding_axes import series_name, series_order
 from geoseg.scenes.grid_alignment import are_tiles
@@ -68,7 +68,8 @@ def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
         indexes.remove(alpha)
     if asset.wavelengths and len(asset.wavelengths) != raster.count:
         raise SceneError(
-            f"{raster.path} has {raster.count} bands, but its metadata describe {len(asset.wavelengths)}; "
+            f"{raster.path} has {counted(raster.count, 'band')}"
+            f", but its metadata describe {len(asset.wavelengths)}; "
             "download both again"
         )
     wavelengths = {index: centre_of(asset, raster, index) for index in indexes}
@@ -78,7 +79,9 @@ def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
         bad = bad_bands(raster) | {index for index, centre in wavelengths.items() if centre is None}
         if bad:
             indexes = [index for index in indexes if index not in bad]
-            note(LOG, f"left out: {len(bad)} bands that the product marks as bad or did not acquire")
+            note(
+                LOG, f"left out: {counted(len(bad), 'band')} that the product marks as bad or did not acquire"
+            )
     return [
         Candidate(
             asset=asset, raster=raster, index=index, wavelength=wavelengths[index], fwhm=widths[index - 1]
@@ -248,14 +251,14 @@ def _not_named(
         return not_recognised(unknown, sensors, match.instrument)
     if sensor.kind == "hyperspectral":
         return BandError(
-            f"{first.file} has {count} bands without wavelengths; give {sensor.name} data as the product was "
-            "delivered (EnMAP with METADATA.XML, PRISMA .he5, EMIT .nc), or as ENVI or GeoTIFF with a "
-            "wavelength for each band"
+            f"{first.file} has {counted(count, 'band')} without wavelengths; give {sensor.name} data as the "
+            "product was delivered (EnMAP with METADATA.XML, PRISMA .he5, EMIT .nc), or as ENVI or GeoTIFF "
+            "with a wavelength for each band"
         )
     orders = [str(len(order)) for order in (sensor.order, *sensor.orders) if order]
     usual = f"usual stacks of {sensor.name} have {' or '.join(orders)}"
     return BandError(
-        f"{first.file} has {count} bands without names; "
+        f"{first.file} has {counted(count, 'band')} without names; "
         f"{usual if orders else f'{sensor.name} has no usual order of bands'}; "
         f"name them with `--band NAME={first.raster.path}:{first.index}`"
     )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 
 from geoseg.errors import BandError, SceneError
-from geoseg.messages import warn
+from geoseg.messages import counted, warn
 from geoseg.scenes.scene import Scene
 from geoseg.scenes.sensor_kind import kind_of
 
@@ -54,7 +54,8 @@ def check_comparable(first: Scene, second: Scene) -> None:
     _compare_identity(ours, first.name, second, advice)
     if first.band_names != second.band_names:
         raise SceneError(
-            f"{first.name} has {len(first.band_names)} axes and {second.name} {len(second.band_names)}, "
+            f"{first.name} has {counted(len(first.band_names), 'axis', 'axes')}"
+            f" and {second.name} {len(second.band_names)}, "
             "and they are not the same: compare files with the same axes"
         )
     _warn_unknown(ours, first.name, second, "the map shows the difference of the models")

@@ -15,7 +15,7 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid
-from geoseg.messages import warn
+from geoseg.messages import counted, warn
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import fetch_text, gdal_path
@@ -93,7 +93,7 @@ def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) 
     if index is None and count > 1:
         allowed = [spec for spec in allowed if spec.bands > 1 or _named_bands(raster, spec)]
     if not allowed:
-        _warn_no_layer(raster, fitting, f"it has {count} bands")
+        _warn_no_layer(raster, fitting, f"it has {counted(count, 'band')}")
         return None
     coded = any(spec.highest is not None for spec in allowed)
     if len(allowed) < 2 and not coded:

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from geoseg.errors import SceneError
-from geoseg.messages import note, warn
+from geoseg.messages import counted, note, warn
 from geoseg.scenes.bands import Band
 from geoseg.scenes.offset_counts import CountsCheck, check_counts
 from geoseg.scenes.offset_evidence import OffsetEvidence, Trust, collect_evidence, facts_of
@@ -249,7 +249,7 @@ def _report(decisions: Mapping[Band, OffsetDecision], base: str) -> None:
         groups.setdefault((decision.present, decision.certain), []).append(band)
     for (present, certain), bands in groups.items():
         of = f" of {base_name(bands[0].raster.path)} and similar files" if len(groups) > 1 else ""
-        count = "1 band" if len(bands) == 1 else f"{len(bands)} bands"
+        count = counted(len(bands), "band")
         what = f"Sentinel-2: {'offset -1000' if present else 'no offset'} applied to {count}{of}"
         why, other = decisions[bands[0]].why, f"`--sensor {base}{_SUFFIXES[present]}`"
         if certain:

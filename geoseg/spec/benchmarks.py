@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from geoseg.spec import text
 from geoseg.spec.base import Spec
-from geoseg.spec.fields import FOLDER, REPORT, Data, LocalPath, Overwrite, Settings, Threads
+from geoseg.spec.fields import FOLDER, REPORT, Data, LocalHtml, LocalPath, Overwrite, Settings, Threads
 from geoseg.spec.option import INPUT, Option
 
 NEEDED_FOLDER = replace(FOLDER, missing="no output is given; add `-o FOLDER`")
@@ -53,7 +53,7 @@ class BenchReportRequest(Spec):
         ),
     ]
     output: Annotated[LocalPath | None, FOLDER] = None
-    report: Annotated[LocalPath | None, REPORT] = None
+    report: Annotated[LocalHtml | None, REPORT] = None
     overwrite: Overwrite = False
 
 

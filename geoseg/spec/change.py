@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from geoseg.spec.base import Spec
 from geoseg.spec.dates import DateText
-from geoseg.spec.fields import THRESHOLD, Coregister, Layers, OutputPath, Polarisation, Speckle
+from geoseg.spec.fields import THRESHOLD, Coregister, CsvPath, Layers, Polarisation, Speckle
 from geoseg.spec.option import INPUT, OUTPUT, Option, RunPart
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -138,7 +138,7 @@ class ChangeSpec(Spec):
     ] = False
     layer: Layers = {}
     matrix: Annotated[
-        OutputPath | None,
+        CsvPath | None,
         Option("Also write the from-to matrix in hectares, as CSV.", metavar="OUT.csv", panel=OUTPUT),
     ] = None
     date_before: Annotated[

@@ -12,8 +12,8 @@ from geoseg.spec.option import ENGINE, INPUT, METHOD, OUTPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
 USED = (
-    "output", "overwrite", "aoi", "bbox", "bbox_crs", "tile", "overlap", "batch_size", "runtime", "device",
-    "precision", "threads", "max_memory",
+    "output", "report", "overwrite", "aoi", "bbox", "bbox_crs", "tile", "overlap", "batch_size", "runtime",
+    "device", "precision", "threads", "max_memory",
 )  # fmt: skip
 """Options of maps that an embedding has."""
 

@@ -16,6 +16,7 @@ from geoseg.spec.fields import (
     SCENE_FILES,
     Coregister,
     Data,
+    LocalHtml,
     LocalPath,
     Models,
     Overwrite,
@@ -81,7 +82,7 @@ class MapsRequest(Spec):
         ),
     ] = False
     output: Annotated[LocalPath | None, FOLDER] = None
-    report: Annotated[LocalPath | None, REPORT] = None
+    report: Annotated[LocalHtml | None, REPORT] = None
     overwrite: Overwrite = False
 
     @model_validator(mode="after")
@@ -143,7 +144,7 @@ class AreaRequest(Spec):
         Option("Column of POINTS with the reference class, as value or label.", metavar="NAME", panel=INPUT),
     ] = "reference"
     output: Annotated[LocalPath | None, FOLDER] = None
-    report: Annotated[LocalPath | None, REPORT] = None
+    report: Annotated[LocalHtml | None, REPORT] = None
     overwrite: Overwrite = False
 
 
@@ -213,7 +214,7 @@ class MethaneRequest(Spec):
         ),
     ] = False
     output: Annotated[LocalPath | None, FOLDER] = None
-    report: Annotated[LocalPath | None, REPORT] = None
+    report: Annotated[LocalHtml | None, REPORT] = None
     overwrite: Overwrite = False
 
     @model_validator(mode="after")

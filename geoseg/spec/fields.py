@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from geoseg.errors import UsageError
 from geoseg.files.store_path import StorePath, path_of
 from geoseg.spec import text
+from geoseg.spec.base import on_this_machine
 from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option, RunPart
 
 OutputPath = Annotated[Path, AfterValidator(path_of)]
@@ -24,6 +24,34 @@ def _on_this_machine(path: Path) -> Path:
 
 LocalPath = Annotated[Path, AfterValidator(_on_this_machine)]
 """A file or folder to write on this machine."""
+
+
+def _suffixed(what: str, *suffixes: str) -> AfterValidator:
+    """Return a validator of an output of one format, which other programs know by its suffix.
+
+    Args:
+        what: content and format, such as `pictures are PNG`.
+        suffixes: of the format, in lower case; the first is the one that the message names.
+    """
+
+    def check(path: Path) -> Path:
+        if not isinstance(path, StorePath):
+            on_this_machine(path)
+        if path.suffix.lower() not in suffixes:
+            raise ValueError(f"{path}: {what}; name a file with the suffix {suffixes[0]}")
+        return path
+
+    return AfterValidator(check)
+
+
+_PNG, _HTML = _suffixed("pictures are PNG", ".png"), _suffixed("reports are HTML", ".html", ".htm")
+
+TiffPath = Annotated[OutputPath, _suffixed("rasters are GeoTIFF", ".tif", ".tiff")]
+PngPath = Annotated[OutputPath, _PNG]
+HtmlPath = Annotated[OutputPath, _HTML]
+CsvPath = Annotated[OutputPath, _suffixed("tables are CSV", ".csv")]
+LocalPng = Annotated[LocalPath, _PNG]
+LocalHtml = Annotated[LocalPath, _HTML]
 
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 """Pattern of the values of `--device`."""
@@ -185,33 +213,3 @@ Models = Annotated[
     tuple[str, ...],
     Option("A bundle or an ONNX file. Repeatable.", name="model", metavar="NAME|PATH", suggest="models"),
 ]
-
-
-def check_png(path: Path) -> None:
-    """Check the suffix of a picture.
-
-    Raises:
-        UsageError: it is not that of PNG.
-    """
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"`--picture {path}`: pictures are PNG; name a file with the suffix .png")
-
-
-def check_tiff(path: Path, option: str) -> None:
-    """Check the suffix of a raster, by which other programs and `geoseg info` know its format.
-
-    Raises:
-        UsageError: it is not that of GeoTIFF.
-    """
-    if path.suffix.lower() not in {".tif", ".tiff"}:
-        raise UsageError(f"`--{option} {path}`: rasters are GeoTIFF; name a file with the suffix .tif")
-
-
-def check_html(path: Path) -> None:
-    """Check the suffix of a report.
-
-    Raises:
-        UsageError: it is not that of HTML.
-    """
-    if path.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(f"`--report {path}`: reports are HTML; name a file with the suffix .html")

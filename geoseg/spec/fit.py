@@ -9,7 +9,7 @@ from pydantic import Field
 
 from geoseg.spec.base import Spec
 from geoseg.spec.embed import Weights
-from geoseg.spec.fields import Overwrite, Seed
+from geoseg.spec.fields import LocalPng, Overwrite, Seed
 from geoseg.spec.option import INPUT, OUTPUT, Option
 from geoseg.spec.runs import SceneSpec
 
@@ -92,7 +92,7 @@ class FitSpec(Spec):
         ),
     ] = None
     unsure: Annotated[
-        Path | None,
+        LocalPng | None,
         Option(
             "Also write a picture of the uncertainty of the scores.",
             metavar="OUT.png",

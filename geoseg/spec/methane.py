@@ -13,9 +13,9 @@ from geoseg.spec.fields import (
     REFERENCE,
     THRESHOLD,
     Coregister,
-    OutputPath,
     Satellite,
     SunZenith,
+    TiffPath,
     ViewZenith,
 )
 from geoseg.spec.option import INPUT, OUTPUT, Offer, Option
@@ -140,7 +140,7 @@ class PlumeSpec(Spec):
         ),
     ] = 0.1
     columns: Annotated[
-        OutputPath | None,
+        TiffPath | None,
         Option(
             "Also write the column enhancement in ppm·m, a Cloud Optimized GeoTIFF.",
             metavar="OUT.tif",

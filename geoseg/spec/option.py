@@ -24,6 +24,7 @@ class RunPart(Enum):
     ANY_NETWORK = "no network is used, neither for the map nor for clouds"
     RADAR = "no radar band is used"
     IMAGES = "class maps are compared as they are"
+    ITEM = "no scene is a STAC item"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,19 @@ from pydantic import Field, field_validator, model_validator
 
 from geoseg.spec import text
 from geoseg.spec.base import ClassSpec, SarUnits, Spec
-from geoseg.spec.fields import BatchSize, Device, OutputPath, Overwrite, Precision, Sensor, Threads, Tile
+from geoseg.spec.fields import (
+    BatchSize,
+    Device,
+    HtmlPath,
+    OutputPath,
+    Overwrite,
+    PngPath,
+    Precision,
+    Sensor,
+    Threads,
+    TiffPath,
+    Tile,
+)
 from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option, RunPart
 
 
@@ -43,11 +55,11 @@ class RunSpec(Spec):
         ),
     ]
     raster: Annotated[
-        OutputPath | None,
+        TiffPath | None,
         Option("Also write the class raster, a Cloud Optimized GeoTIFF.", metavar="OUT.tif", panel=OUTPUT),
     ] = None
     scores: Annotated[
-        OutputPath | None,
+        TiffPath | None,
         Option(
             "Also write the scores, a Cloud Optimized GeoTIFF: uint8 with scale 1/255; for facilities "
             "float32, one band per class and one pixel per window.",
@@ -56,11 +68,11 @@ class RunSpec(Spec):
         ),
     ] = None
     picture: Annotated[
-        OutputPath | None,
+        PngPath | None,
         Option("Also write a picture of the map over the scene.", metavar="OUT.png", panel=OUTPUT),
     ] = None
     report: Annotated[
-        OutputPath | None,
+        HtmlPath | None,
         Option(
             "Also write a report of the map in one HTML file: map, totals, method, warnings, how to cite.",
             metavar="OUT.html",
@@ -249,7 +261,11 @@ class SceneSpec(Spec):
     ] = {}
     remote_assets: Annotated[
         bool,
-        Option("Read the assets that a STAC item on this machine names at addresses.", panel=INPUT),
+        Option(
+            "Read the assets that a STAC item on this machine names at addresses.",
+            panel=INPUT,
+            read_with=(RunPart.ITEM,),
+        ),
     ] = False
     sensor: Sensor = None
     sar_units: Annotated[

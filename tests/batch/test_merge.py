@@ -23,6 +23,8 @@ from geoseg.batch.outcome import Outcome
 from geoseg.batch.store import LocalStore
 from geoseg.batch.tasks import task_of
 from geoseg.batch.work import Workplace, run_job
+from geoseg.outputs.layer_metadata import ISO_URI, QGIS_URI
+from geoseg.outputs.record import RECORD_URI, read_record
 from tests.messages import Messages
 
 TASK = task_of("vectorize")
@@ -190,7 +192,7 @@ def test_maps_that_are_left_out_are_named(tmp_path: Path, messages: Messages) ->
     maps = [mapped(tmp_path, "a", east=500_000), mapped(tmp_path, "b", east=500_400)]
     maps[1] = maps[1].model_copy(update={"crs": None})
     assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
-    assert messages.warnings == ["1 maps have no CRS and are not merged: b"]
+    assert messages.warnings == ["1 map without CRS, not merged: b"]
 
 
 def test_maps_that_others_hide_are_counted(tmp_path: Path, messages: Messages) -> None:
@@ -198,4 +200,35 @@ def test_maps_that_others_hide_are_counted(tmp_path: Path, messages: Messages) -
     maps.append(mapped(tmp_path, "beside", east=500_200))
     assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
     assert messages.codes == ["maps-hidden"]
-    assert "2 of 4 maps are hidden" in messages.warnings[0]
+    assert "hidden in the merged map: 2 of 4 maps" in messages.warnings[0]
+
+
+def test_the_merged_map_explains_itself(tmp_path: Path) -> None:
+    maps = [
+        mapped(tmp_path, "a", east=500_000, classes=["1=field"]),
+        mapped(tmp_path, "b", east=500_200, value=2, classes=["2=wood"]),
+    ]
+    target = tmp_path / "merged.gpkg"
+    assert merge_maps(target, tmp_path, TASK, maps)
+    with closing(sqlite3.connect(target)) as file:
+        titles = dict(file.execute("SELECT table_name, identifier FROM gpkg_contents"))
+        standards = {row[0] for row in file.execute("SELECT md_standard_uri FROM gpkg_metadata")}
+        names = dict(
+            file.execute("SELECT column_name, name FROM gpkg_data_columns WHERE table_name = 'segments'")
+        )
+        enumeration = {
+            row[0]
+            for row in file.execute(
+                "SELECT value FROM gpkg_data_column_constraints WHERE constraint_name = 'segments_class'"
+            )
+        }
+    assert titles["segments"] == "Field and wood (segments)"
+    assert standards == {RECORD_URI, QGIS_URI, ISO_URI}
+    assert (names["area_m2"], names["scene"]) == ("Area (m²)", "Scene")
+    assert enumeration == {"1", "2"}
+    record = read_record(target)
+    assert record is not None
+    table = geopandas.read_file(target, layer="segments")
+    assert {item.label: item.pixels for item in record.classes} == table.groupby("label")[
+        "pixels"
+    ].sum().to_dict()

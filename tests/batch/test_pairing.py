@@ -73,7 +73,7 @@ def test_a_series(tmp_path: Path, messages: Messages) -> None:
     assert set(paired.unpaired) == {"t_20210601"}
     assert paired.reasons["t_20210620"] == "t_20210610: 10 days earlier"
     assert messages.codes == ["no-earlier-scene"]
-    assert "are not mapped" in messages.warnings[0]
+    assert "not mapped" in messages.warnings[0]
 
 
 def test_only_scenes_that_ask_get_an_earlier_one(tmp_path: Path) -> None:

@@ -131,12 +131,17 @@ def test_what_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("option", ["--columns", "--facilities"])
-def test_no_file_is_named_twice(geoseg: Geoseg, scene: str, tmp_path: Path, option: str) -> None:
-    path = tmp_path / "p.gpkg"
+@pytest.mark.parametrize(
+    ("name", "first", "second"), [("p.tif", "--raster", "--columns"), ("p.gpkg", "-o", "--facilities")]
+)
+def test_no_file_is_named_twice(
+    geoseg: Geoseg, scene: str, tmp_path: Path, name: str, first: str, second: str
+) -> None:
+    path = tmp_path / name
     path.write_bytes(b"kept")
-    _, err = geoseg("methane", "plume", scene, "-o", path, option, path, "--overwrite", code=6)
-    assert "p.gpkg" in err
+    output = ("-o", tmp_path / "map.gpkg") if first != "-o" else ()
+    _, err = geoseg("methane", "plume", scene, *output, first, path, second, path, "--overwrite", code=6)
+    assert name in err
     assert path.read_bytes() == b"kept"
 
 

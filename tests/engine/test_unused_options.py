@@ -23,6 +23,9 @@ OPTICAL = (RunPart.IMAGES,)
 @pytest.mark.parametrize(
     ("options", "parts", "text"),
     [
+        ({"remote-assets": True}, OPTICAL, "`--remote-assets`: not used, because no scene is a STAC item"),
+        ({"remote-assets": True, "scene": "item.json"}, OPTICAL, ""),
+        ({"remote-assets": True, "before": ["a.tif", "b.json#id"]}, OPTICAL, ""),
         ({"max-hand": 3}, OPTICAL, "`--max-hand`: not used, because there is no `--hand`"),
         ({"max-hand": 3, "hand": "h.tif"}, OPTICAL, ""),
         ({"max-slope": 3}, OPTICAL, "`--max-slope`"),

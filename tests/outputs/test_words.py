@@ -98,6 +98,8 @@ def test_credits_licences_and_citation() -> None:
         model={"name": "fields", "licence": "MIT", "sha256": "0" * 64, "source": "here"},
     )  # fmt: skip
     assert credits_of(record) == ["Contains modified Copernicus Sentinel data 2024"]
+    later = made("change", inputs=(S2, {**S2, "time": "2026-05-28T10:30:21"}))
+    assert credits_of(later) == ["Contains modified Copernicus Sentinel data 2024, 2026"]
     assert licences(record)[0] == "model fields: MIT"
     assert any("fields" in text for text in citation(record))
     record = made("flood", "water", inputs=(NAMELESS,), citation="McFeeters 1996")

@@ -61,7 +61,7 @@ def test_a_header_may_call_bands_bad_or_leave_widths_out(tmp_path: Path) -> None
         assert len(opened.bands) == len(CENTRES) - 1
         assert "w660" not in opened.band_names
         assert all(band.fwhm is None for band in opened.bands)
-        assert any("left out: 1 bands that the product marks as bad" in note for note in notes_of(opened))
+        assert any("left out: 1 band that the product marks as bad" in note for note in notes_of(opened))
 
 
 def test_tags_of_a_tiff_tell_widths(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from geoseg.engine.make_map import begin
-from geoseg.errors import UsageError
-from geoseg.spec import RunSpec, SceneSpec
+from geoseg.spec import ChangeSpec, PlumeSpec, RunSpec, SceneSpec
+from geoseg.spec.evaluations import MapsRequest
+from geoseg.spec.fit import FitSpec
 
 
 @pytest.mark.parametrize("paths", [("",), (" ",), ("a.tif", "")])
@@ -18,20 +18,27 @@ def test_an_empty_path_is_no_scene(paths: tuple[str, ...]) -> None:
         SceneSpec(paths=paths)
 
 
-@pytest.mark.parametrize("name", ["map.jpg", "map.tif", "map"])
-def test_pictures_are_png(tmp_path: Path, name: str) -> None:
-    run = RunSpec(output=tmp_path / "map.gpkg", picture=tmp_path / name)
-    with pytest.raises(UsageError, match=r"pictures are PNG; name a file with the suffix \.png"):
-        begin(run, [])
+FORMATS = [
+    (RunSpec, "raster", "rasters are GeoTIFF", ".tif"),
+    (RunSpec, "scores", "rasters are GeoTIFF", ".tif"),
+    (RunSpec, "picture", "pictures are PNG", ".png"),
+    (RunSpec, "report", "reports are HTML", ".html"),
+    (ChangeSpec, "matrix", "tables are CSV", ".csv"),
+    (PlumeSpec, "columns", "rasters are GeoTIFF", ".tif"),
+    (FitSpec, "unsure", "pictures are PNG", ".png"),
+    (MapsRequest, "report", "reports are HTML", ".html"),
+]
 
 
-@pytest.mark.parametrize("option", ["raster", "scores"])
-@pytest.mark.parametrize("name", ["map.png", "map.shp", "map.vrt", "map"])
-def test_rasters_are_geotiff(tmp_path: Path, option: str, name: str) -> None:
-    with pytest.raises(UsageError, match=rf"`--{option} .*`: rasters are GeoTIFF; name a file with .* \.tif"):
-        begin(RunSpec.model_validate({"output": tmp_path / "map.gpkg", option: tmp_path / name}), [])
+@pytest.mark.parametrize(("kind", "option", "what", "suffix"), FORMATS)
+@pytest.mark.parametrize("name", ["map.xlsx", "map.shp", "map"])
+def test_outputs_of_one_format_have_its_suffix(
+    kind: type[BaseModel], option: str, what: str, suffix: str, name: str
+) -> None:
+    with pytest.raises(ValidationError, match=rf"{name}: {what}; name a file with the suffix \{suffix}"):
+        kind.model_validate({option: name})
 
 
 @pytest.mark.parametrize("name", ["map.tif", "map.TIFF", "map.cog.tif"])
 def test_suffixes_of_geotiff(tmp_path: Path, name: str) -> None:
-    begin(RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / name), [])
+    assert RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / name).raster == tmp_path / name

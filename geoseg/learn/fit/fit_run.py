@@ -40,7 +40,7 @@ from geoseg.learn.fit.heads import Neighbours, Standardised
 from geoseg.learn.fit.next_labels import Suggestion, next_points, write_points
 from geoseg.learn.fit.report import ClassLabels, FitReport, SetReport, card_text, verdict
 from geoseg.learn.fit.validation import SetScore, balanced_score, best_set, by_encoder, fit_chosen, score_sets
-from geoseg.messages import collecting, note
+from geoseg.messages import collecting, counted, note
 from geoseg.methods.accuracy import interval
 from geoseg.run_record import Progress, no_progress, run_warnings
 from geoseg.scenes.embeddings import identity_of
@@ -108,7 +108,7 @@ def _write_doubt(spec: FitSpec, gathered: Gathered, model: ModelSpec, progress: 
         grids = [item.scene.grid for item in scenes]
         points = next_points(tiles, grids, gathered.positions, spec.suggest, gathered.place_size)
         if len(points) < spec.suggest:
-            note(LOG, f"only {len(points)} points are far enough from each other and from all labels")
+            note(LOG, f"only {counted(len(points), 'point')} far enough from each other and from all labels")
     with OutputFiles(targets, overwrite=spec.overwrite) as beside:
         if points_path is not None:
             column = spec.class_column or "class"

@@ -28,7 +28,7 @@ from geoseg.learn.fit.places import PIXELS, ground_positions, places_of
 from geoseg.learn.fit.scene_pixels import LabelledScene, open_labelled, read_values
 from geoseg.learn.fit.validation import Labelled
 from geoseg.learn.samples.sample_spec import atmosphere_of
-from geoseg.messages import note, warn
+from geoseg.messages import counted, note, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
 from geoseg.runtimes.choose import open_session
@@ -196,7 +196,7 @@ def _without_contradictions(
     warn(
         LOG,
         "labels-left-out",
-        f"{item.scene.name}: {count} pixels have labels of two classes and are not used",
+        f"{item.scene.name}: {counted(count, 'pixel')} with labels of two classes, not used",
     )
     return replace(item, pixels=pixels.take(~twice))
 
@@ -224,7 +224,7 @@ def _report_left_out(files: Sequence[LabelFile], inside: NDArray[np.intp], used:
             f"({', '.join(reasons)}); check nodata and masks (`--clouds none` trains on masked pixels)"
         )
     if reasons:
-        warn(LOG, "labels-left-out", f"{number} labels: {', '.join(reasons)}; they are not used")
+        warn(LOG, "labels-left-out", f"{counted(number, 'label')} not used: {', '.join(reasons)}")
 
 
 def _require_places(

@@ -17,6 +17,7 @@ from geoseg.learn.protocols.capability_scores import (
     incomplete,
 )
 from geoseg.learn.protocols.result_rows import ResultRow, unambiguous
+from geoseg.messages import counted
 from geoseg.outputs.report import Cell, Column, Picture, Report, Section, Table, columns, json_value
 from geoseg.spec import BenchmarkSpec
 
@@ -48,7 +49,7 @@ def report_of(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> Report:
     faults = incomplete(own, benchmark)
     shown = [item for item in datasets if not item.metric.startswith(IN_FILE_ONLY)]
     files = len({row.submission for row in rows})
-    from_files = f"{len(rows)} results of {files} file{'s' if files > 1 else ''}"
+    from_files = f"{counted(len(rows), 'result')} of {counted(files, 'file')}"
     summary = f"{from_files}: mean and standard deviation by data set" + (
         f"; capability scores of {benchmark.title}, times 100" if capabilities else ""
     )

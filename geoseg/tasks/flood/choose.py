@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from geoseg.errors import BandError, SceneError, UsageError
-from geoseg.messages import Message, held, note, replay, warn
+from geoseg.messages import Message, counted, held, note, replay, warn
 from geoseg.methods.cloud import too_bright_for_water
 from geoseg.pixels import Pixels
 from geoseg.scenes.sensor_kind import SensorKind
@@ -218,7 +218,7 @@ def method_named(name: str, before_count: int) -> WaterMethod:
     needed = method.needs.scenes_before
     if before_count < needed:
         raise UsageError(
-            f"method {name} needs {needed} earlier scene{'' if needed == 1 else 's'} or more, "
+            f"method {name} needs {counted(needed, 'earlier scene')} or more, "
             f"{before_count} given: add `--before SCENE`"
         )
     return method

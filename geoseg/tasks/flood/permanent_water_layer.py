@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
-from geoseg.messages import note, replay, warn
+from geoseg.messages import counted, note, replay, warn
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.labels import labels_of
 from geoseg.scenes.layers import (
@@ -122,5 +122,5 @@ def _polygons(path: Path) -> VectorLayer:
     excluded = {present[item.column]: item.excluded for item in spec.columns if item.column in present}
     layer = open_vector_layer(path, PERMANENT, excluded)
     for what, count in left_out(path, excluded).items():
-        note(LOG, f"{path.name}: {count} polygons left out, which are not permanent water: {what}")
+        note(LOG, f"{path.name}: {counted(count, 'polygon')} left out as not permanent water: {what}")
     return layer

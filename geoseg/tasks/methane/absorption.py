@@ -15,7 +15,7 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import read_text
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
-from geoseg.messages import note
+from geoseg.messages import counted, note
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import UNIT
 from geoseg.methods.methane_column import TABLE_AIR_MASS
@@ -96,7 +96,8 @@ def _in_window(scene: Scene) -> list[Band]:
     inside = [band for band, nm in zip(cube, centres, strict=True) if WINDOW[0] <= nm <= WINDOW[1]]
     if len(inside) < MIN_BANDS:
         raise SceneError(
-            f"{scene.name} covers {min(centres):g} to {max(centres):g} nm, with {len(inside)} bands between "
+            f"{scene.name} covers {min(centres):g} to {max(centres):g} nm, with "
+            f"{counted(len(inside), 'band')} between "
             f"{WINDOW[0]:g} and {WINDOW[1]:g} nm, where methane absorbs; the retrieval needs at least "
             f"{MIN_BANDS}: give the cube of the short-wave infrared detector"
         )
@@ -116,8 +117,8 @@ def _widths(scene: Scene, bands: Sequence[Band], centres: Matrix) -> Matrix:
     if unknown:
         note(
             LOG,
-            f"{scene.name}: {unknown} bands have no width (FWHM); it is assumed equal to the band spacing, "
-            f"{float(np.median(spacing)):.3g} nm",
+            f"{scene.name}: {counted(unknown, 'band')} without width (FWHM), which is assumed equal to "
+            f"the band spacing, {float(np.median(spacing)):.3g} nm",
         )
     return np.array(
         [step if band.fwhm is None else 1000 * band.fwhm for band, step in zip(bands, spacing, strict=True)]

@@ -14,7 +14,7 @@ from geoseg.atmosphere.cloud_mask import CloudMask, make_cloud_mask, masked_by
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.engine.image_pair import Pair, coregistered
 from geoseg.errors import SceneError, UsageError
-from geoseg.messages import note, replay, warn
+from geoseg.messages import counted, note, replay, warn
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import fit_ratio, response
 from geoseg.pixels import Pixels
@@ -214,7 +214,7 @@ def retrieve_columns(
             yield RatioColumns(open_scenes(spec, files, no_progress, scenes).stack, fit)
 
     count = len(scenes.references)
-    dates = f" against {count} reference{'' if count == 1 else 's'}" if count else ""
+    dates = f" against {counted(count, 'reference')}" if count else ""
     return Retrieval(
         source=source,
         search_band=SIGNAL,

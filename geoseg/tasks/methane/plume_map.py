@@ -29,7 +29,6 @@ from geoseg.scenes.area_of_interest import clip
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.wind_fields import WindFile
 from geoseg.spec import ModelSpec, PlumeSpec, SatelliteSpec
-from geoseg.spec.fields import check_tiff
 from geoseg.spec.presets import sensors, task
 from geoseg.tasks.methane.choose import check_method, choose_spectrometer_method, choose_two_band_method
 from geoseg.tasks.methane.column_cache import cache_columns
@@ -75,8 +74,6 @@ def map_plumes(
     read = [path for path in (spec.wind, spec.absorption, spec.facilities) if isinstance(path, Path)]
     scenes = [path for scene in (spec.scene, *spec.reference) for path in scene.paths]
     begin(spec.run, [*scenes, *read], spec.columns)
-    if spec.columns is not None:
-        check_tiff(spec.columns, "columns")
     model = _network(spec.model) if spec.model is not None else None
     facilities = None
     if spec.facilities is not None:

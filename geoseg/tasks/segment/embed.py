@@ -55,7 +55,8 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
     suffix = run.output.suffix.lower()
     if suffix not in {".tif", ".tiff", ".parquet"}:
         raise UsageError(f"{run.output}: unknown format {suffix!r} of features; use .tif or .parquet")
-    begin_files(run, spec.scene.paths, [run.output])
+    outputs = [run.output, *([] if run.report is None else [run.report])]
+    begin_files(run, spec.scene.paths, outputs)
     choice = EncoderChoice(name=spec.encoder, weights=spec.weights, patch=spec.patch, tile=run.tile)
     with ExitStack() as stack:
         subject = f"`--dates {spec.dates}`"
@@ -77,7 +78,7 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
             # A feature takes the place of stride² pixels in the sums.
             return plan(recipe, run, spec, planes=max(1, encoded.bundle.width // model.stride**2))
         warn_of_unused(spec, parts_of(recipe))
-        beside = stack.enter_context(OutputFiles([run.output], overwrite=run.overwrite))
+        beside = stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         grid = feature_grid(recipe.source.grid, model.stride)
         tags = tags_of(encoded, tiles)
         sink: EmbeddingSink | EmbeddingTable
@@ -102,6 +103,10 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
             warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the file is empty")
         record = _record(spec, encoded, tiles, observed, seconds, started)
         sink.finish(record)
+        if run.report is not None:
+            from geoseg.tasks.segment.embedding_report import write_embedding_report  # noqa: PLC0415 - loads Pillow
+
+            write_embedding_report(run.report, record, grid, beside)
         beside.commit()
     return record
 
@@ -188,6 +193,6 @@ def _record(
         classes=(),
         notes=collected().notes,
         warnings=run_warnings(collected().warnings),
-        outputs=(spec.run.output,),
+        outputs=tuple(path for path in (spec.run.output, spec.run.report) if path is not None),
         seconds=round(time.monotonic() - started, 3),
     )

@@ -15,7 +15,7 @@ from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.network_on_scene import fit_network
 from geoseg.errors import ModelError, RuntimeMissingError, UsageError
 from geoseg.grid import Window
-from geoseg.messages import collecting, held, note, replay
+from geoseg.messages import collecting, counted, held, note, replay
 from geoseg.runtimes.agreement import SAME_ON_GPU, Agreement, compare_scores, score_all
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.engines import EngineStore
@@ -192,7 +192,8 @@ def _build(
 def _numbers(precision: str, agreement: Agreement, tiles: NDArray[np.float32] | None) -> str:
     count = 0 if tiles is None else len(tiles)
     return (
-        f"{precision} gives another map than fp32 on {count} tiles: {agreement.equal:.3%} of pixels equal, "
+        f"{precision} gives another map than fp32 on {counted(count, 'tile')}"
+        f": {agreement.equal:.3%} of pixels equal, "
         f"least IoU of a class {agreement.worst_iou:.4f} ({SAME_ON_GPU} is needed), mean score error "
         f"{agreement.score_error:.4f}"
     )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio
 from pydantic import JsonValue
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
@@ -26,7 +25,7 @@ from geoseg.engine.reading import ahead
 from geoseg.engine.recipe import Extras
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
 from geoseg.engine.unused_options import warn_of_unused
-from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import reading_inputs
@@ -34,7 +33,7 @@ from geoseg.files.process_memory import resident_mib
 from geoseg.files.scratch import Spill
 from geoseg.files.store_path import folder_beside
 from geoseg.grid import Grid
-from geoseg.messages import collected, collecting, warn
+from geoseg.messages import collected, collecting, counted, warn
 from geoseg.outputs import Kind, Layer, OutputFiles, open_layers, write_texts
 from geoseg.outputs.cog import unreferenced
 from geoseg.outputs.style_files import style_texts
@@ -217,17 +216,14 @@ def _without_scores(features: Features) -> Features:
 
 def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     """Open a raster of classes."""
-    try:
-        with unreferenced():
-            dataset = stack.enter_context(open_dataset(mask))
-            opened_dataset(dataset)
-    except RasterioError as error:
-        raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
+    with opening(mask, "give a raster of classes"), unreferenced():
+        dataset = stack.enter_context(open_dataset(mask))
+        opened_dataset(dataset)
     if not dataset.count:
         raise without_bands(mask, dataset)
     if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:
         raise SceneError(
-            f"{mask}: {dataset.count} bands of {dataset.dtypes[0]} are not a class raster; "
+            f"{mask}: {counted(dataset.count, 'band')} of {dataset.dtypes[0]}, and not a class raster; "
             "give one integer band with values 0..255"
         )
     return dataset

@@ -63,7 +63,7 @@ def test_a_batch_into_a_store(scenes: Path, server: str, tmp_path: Path) -> None
     assert {f"out/{name}" for name in names} <= found
     (scenes / "bad.tif").unlink()
     second = {**variables(server), "XDG_CACHE_HOME": str(tmp_path / "two")}
-    assert "2 maps of earlier runs are up to date" in run(scenes, "-o", place, environment=second)
+    assert "kept, as up to date: 2 maps of earlier runs" in run(scenes, "-o", place, environment=second)
     assert not list((tmp_path / "two").rglob("scene*.gpkg"))
 
 

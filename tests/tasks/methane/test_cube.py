@@ -346,7 +346,7 @@ def test_widths_that_the_file_does_not_say_are_taken_from_the_spacing(
     made = simulate(60, 50, disc(60, 50, 30, 20, 4))
     with retrieved(write_envi(tmp_path / "cube.img", made, fwhm=False), column_group=0) as found:
         values = columns(found)
-    assert any("49 bands have no width" in note and "7.5 nm" in note for note in messages.notes)
+    assert any("49 bands without width" in note and "7.5 nm" in note for note in messages.notes)
     assert values[made.plume].mean() == pytest.approx(PPM_M, rel=0.05)
 
 

@@ -49,7 +49,7 @@ def scene(folder: Path, *, name: str = "scene", gap: bool = False, bands: tuple[
 
 
 def run(scenes: tuple[Path, ...], output: Path, *, dry_run: bool = False, **options: Any) -> RunRecord | Plan:
-    own = {name: options.pop(name) for name in ("tile", "overlap", "overwrite") if name in options}
+    own = {name: options.pop(name) for name in ("tile", "overlap", "overwrite", "report") if name in options}
     spec = EmbedSpec(
         scene=SceneSpec(paths=tuple(map(str, scenes)), sensor="sentinel-2-l2a-harmonised", clouds="none"),
         run=EmbedRun(output=output, **own),
@@ -146,6 +146,13 @@ def test_two_dates_are_one_series(tmp_path: Path, messages: Messages) -> None:
 def test_a_missing_band_is_said(tmp_path: Path, messages: Messages) -> None:
     run((scene(tmp_path),), tmp_path / "emb.tif", patch=4, tile=32)
     assert any("gives it no rededge071" in text for text in messages.notes)
+
+
+def test_the_report_is_a_file_of_the_run(tmp_path: Path) -> None:
+    made = run((scene(tmp_path),), tmp_path / "emb.tif", patch=8, tile=64, report=tmp_path / "emb.html")
+    assert isinstance(made, RunRecord)
+    assert made.outputs == (tmp_path / "emb.tif", tmp_path / "emb.html")
+    assert "principal components" in (tmp_path / "emb.html").read_text(encoding="utf-8")
 
 
 def test_a_plan_scores_one_tile_and_writes_nothing(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_pixels_of_two_classes_are_not_trained_on(tmp_path: Path, messages: Mess
     write_labels(tmp_path / "labels.geojson", [*labels, labels[1], wrong])
     report = fit(tmp_path, [write_scene(tmp_path / "scene.tif")])
     assert sum(item.pixels for item in report.classes) == 18
-    assert any("1 pixels have labels of two classes" in text for text in messages.warnings)
+    assert any("1 pixel with labels of two classes" in text for text in messages.warnings)
 
 
 def test_numbers_are_the_values_of_the_map(tmp_path: Path) -> None:
