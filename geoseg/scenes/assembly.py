@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -272,7 +273,7 @@ def _without_later_aliases(
     They are bands of one file, or of files whose names are equal but for the alias.
     """
     aliases = {band.name: band.aliases for band in sensor.bands} if sensor else {}
-    named = _first_aliases(named, aliases)
+    named = _first_aliases(_without_db_copies(named), aliases)
     files = {(item.name, item.candidate.file) for item in named}
     kept = []
     for item in named:
@@ -287,6 +288,20 @@ def _without_later_aliases(
         else:
             note(LOG, f"{item.name}: {used} is used, not {file}")
     return kept
+
+
+def _without_db_copies(named: Sequence[NamedCandidate]) -> list[NamedCandidate]:
+    """Return the bands without copies in dB: `Sigma0_VV_db` beside `Sigma0_VV`, as SNAP stores both."""
+    labels = [_own_name(item.candidate).lower() for item in named]
+    copies = {at for at, label in enumerate(labels) if label.endswith("_db") and label[:-3] in labels}
+    if copies:
+        note(LOG, f"left out, copies in dB: {few_names([named[at].candidate.where for at in copies], 6)}")
+    return [item for at, item in enumerate(named) if at not in copies]
+
+
+def _own_name(item: Candidate) -> str:
+    """Return the name of a file of one band, else the last label of the band."""
+    return PurePosixPath(item.file).stem if item.raster.count == 1 else (*item.labels[-1:], "")[0]
 
 
 def _first_aliases(

@@ -20,6 +20,9 @@ HLS_FILL = -9999
 HLS_PIXEL = (25.0, 35.0)
 """Pixel sizes in metres that fit HLS, whose pixels have 30 m."""
 
+OLCI_PIXEL = (250.0, 350.0)
+"""Pixel sizes in metres that fit Sentinel-3 OLCI, whose pixels have 300 m."""
+
 _ONE_DIGIT = re.compile(r"b\d")
 _NUMBERED = re.compile(r"(?<![a-z0-9])b\d{1,2}[abn]?(?![a-z0-9])", re.IGNORECASE)
 """Labels that instruments give their bands: `B4`, `B3N`."""
@@ -83,7 +86,9 @@ def sensor_by_labels(
     if len(meanings) > 1:
         raise BandError(f"the band names fit several sensors: {', '.join(best)}; select one with `--sensor`")
     if best[0].startswith("sentinel-2"):
-        _refuse_counted(candidates)
+        if instrument is None:
+            _refuse_olci(candidates)
+        _refuse_counted(candidates, named=instrument is not None)
     if instrument is None:
         _refuse_unexplained(candidates, sensors[best[0]])
     chosen = next((name for name in best if "-l2" in name), best[0])
@@ -113,19 +118,47 @@ def _may_be_landsat_of_hls(candidates: Sequence[Candidate]) -> bool:
     return _has_pixels_of_hls(candidates[0].raster.grid)
 
 
-def _refuse_counted(candidates: Sequence[Candidate]) -> None:
-    """Check that labels are names and not numbers of bands: `B1` to `B10` of a stack of ten without `B8A`.
+def _refuse_olci(candidates: Sequence[Candidate]) -> None:
+    """Check that pixels are not those of OLCI, whose `B04`, `B06` and `B08` are blue, green and red.
+
+    Raises:
+        BandError: the pixels have 300 m, and no label is one of Sentinel-2 alone.
+    """
+    grid = candidates[0].raster.grid
+    labels = set().union(*_labels_of(candidates).values())
+    if grid.crs is None or "B8A" in labels or not OLCI_PIXEL[0] <= min(grid.pixel_size_m) <= OLCI_PIXEL[1]:
+        return
+    raise BandError(
+        f"{candidates[0].where}: labels {', '.join(sorted(labels)[:4])} at 300 m may be of Sentinel-3 OLCI, "
+        "in which they are other bands than of Sentinel-2; set `--sensor`, or name each band with "
+        "`--band NAME=PATH`"
+    )
+
+
+def _refuse_counted(candidates: Sequence[Candidate], *, named: bool) -> None:
+    """Check that labels are names and not numbers of bands: `B1` to `B10` without `B8A`, `B01` to `B04`.
 
     Sentinel-2's own `B10`, cirrus, is darker than all other bands.
+
+    Args:
+        candidates: the bands.
+        named: whether names show the instrument.
 
     Raises:
         BandError: the labels count the bands.
     """
     labels = _labels_of(candidates)
-    if any(len(found) != 1 for found in labels.values()) or not 10 <= len(labels) <= 12:
+    if any(len(found) != 1 for found in labels.values()) or not 3 <= len(labels) <= 12:
         return
     names = [next(iter(found)) for found in labels.values()]
-    if set(names) != {f"B{number}" for number in range(1, len(names) + 1)}:
+    numbers = range(1, len(names) + 1)
+    if len(names) < 10 and not named and set(names) == {f"B{number:02}" for number in numbers}:
+        # Cameras of few bands are numbered so; of Sentinel-2 all bands or those of 10 m are delivered.
+        raise BandError(
+            f"{candidates[0].file}: labels B01 to B{len(names):02} count the bands, and may be those of "
+            "another instrument than Sentinel-2; set `--sensor`, or name each band with `--band NAME=PATH`"
+        )
+    if set(names) != {f"B{number}" for number in numbers} or len(names) < 10:
         return
     medians = {
         name: _median(item.raster.sample(item.index)) for name, item in zip(names, candidates, strict=True)

@@ -27,6 +27,10 @@ LOG = logging.getLogger(__name__)
 
 _SAME = 1e-6
 """Difference of reflectance below which a value is the scaled nodata value."""
+_GREAT = 1e15
+"""Size of floats from which they are nodata: 1e20, netCDF's 9.97e36, and the lowest float, often rounded."""
+_OFTEN = 0.005
+"""Share of a band from which its lowest value -1 is nodata: noise about 0 has lower values or few of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,7 @@ class CalibrationContext:
             raster, index = item.candidate.raster, item.candidate.index
             if raster.dtypes[index - 1].kind == "f" and not item.name.startswith("lwir"):
                 values = raster.sample(index)
-                values = values[np.isfinite(values) & (values > -9000)]
+                values = values[np.isfinite(values) & (values > -9000) & (values < _GREAT)]
                 high = max(high, float(np.percentile(values, 99)) if values.size else 0.0)
         return high
 
@@ -75,13 +79,13 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
         return tuple(_axis(item, sensor) for item in named)
     bands = [_band(item, context) for item in named]
     if sensor is None:
-        return tuple(_eight_bit(band, bands) for band in bands)
+        return tuple(_shared_zeros(bands))
     if sensor.kind == "sar":
         from geoseg.scenes.radar_units import settle_units  # noqa: PLC0415 - for radar only
 
         bands = settle_units(bands, sensor=sensor, product=context.product, requested=context.sar_units)
         return tuple(_zeros(band, bands) for band in bands)
-    bands = [_eight_bit(band, bands) for band in bands]
+    bands = _shared_zeros(bands)
     if sensor.name.startswith("sentinel-2"):
         from geoseg.scenes.sentinel2_offset import settle_offset  # noqa: PLC0415 - for Sentinel-2 only
 
@@ -269,11 +273,27 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
 def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
     """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
     values = band.raster.sample(band.index)
-    for value in SENTINELS:
-        if bool((values == value).any()):
-            note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
-            return replace(band, nodata=value)
-    return _with_scaled_nodata(band, scaled, values)
+    value = _untagged(band, values)
+    if value is None:
+        return _with_scaled_nodata(band, scaled, values)
+    note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
+    return replace(band, nodata=value)
+
+
+def _untagged(band: Band, values: NDArray[Any]) -> float | None:
+    """Return the value of a sample (n,) that is nodata without a tag; None: there is none."""
+    usual = next((value for value in SENTINELS if bool((values == value).any())), None)
+    finite = values[np.isfinite(values)]
+    if usual is not None or not finite.size:
+        return usual
+    extremes = (float(finite.min()), float(finite.max()))
+    great = max(extremes, key=abs)
+    if band.dtype.kind == "f" and abs(great) >= _GREAT:
+        return great
+    # An index of floats, such as NDVI, may be -1.
+    may_be = band.dtype.kind == "i" or band.units == "reflectance"
+    often = may_be and extremes[0] == -1.0 and float(np.mean(finite == -1)) >= _OFTEN
+    return -1.0 if often else None
 
 
 def _with_scaled_nodata(band: Band, scaled: Collection[float], values: NDArray[Any]) -> Band:
@@ -296,17 +316,40 @@ def _with_scaled_nodata(band: Band, scaled: Collection[float], values: NDArray[A
     return band
 
 
-def _eight_bit(band: Band, bands: Sequence[Band]) -> Band:
-    """Return an 8-bit band in which 0 means "not observed" only where all bands of the file are 0.
+def _shared_zeros(bands: Sequence[Band]) -> list[Band]:
+    """Return bands in which 0 means "not observed" only where all bands are 0.
 
-    A single dark band is often 0 there, such as near infrared over water.
+    In 8 bits a single dark band is often 0, such as near infrared over water. Where no nodata value is
+    known, 0 in all bands of the same grid is what mosaics and exports fill with.
     """
+    filled = [band for band in bands if _may_be_filled(band)]
+    return [_filled(band, filled) if band in filled else _eight_bit(band, bands) for band in bands]
+
+
+def _filled(band: Band, bands: Sequence[Band]) -> Band:
+    """Return a band without a known nodata value, which is not observed where all bands are 0."""
+    own = band.raster
+    together = tuple(
+        (other.raster, other.index) for other in bands if other.raster is own or other.raster.grid == own.grid
+    )
+    return replace(band, zero_with=together) if len(together) > 1 else band
+
+
+def _eight_bit(band: Band, bands: Sequence[Band]) -> Band:
+    """Return a band of 8 bits whose nodata value 0 counts only where all bands of the file are 0."""
     if band.dtype.itemsize > 1 or band.nodata != 0:
         return band
     together = tuple((other.raster, other.index) for other in bands if other.raster is band.raster)
     if len(together) > 1:
         note(LOG, "8-bit values: 0 means not observed only where all bands of the file are 0")
     return replace(band, nodata=None, zero_with=together)
+
+
+def _may_be_filled(band: Band) -> bool:
+    """Return whether neither tag nor sensor states the nodata value of a band of an image."""
+    raster = band.raster
+    known = band.nodata is not None or raster.nodata[band.index - 1] is not None or raster.masked
+    return not known and band.units in {"dn", "reflectance"} and not is_cube_name(band.name)
 
 
 def _zeros(band: Band, bands: Sequence[Band]) -> Band:

@@ -31,6 +31,9 @@ BY_OPTION = "set with --sensor"
 
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
 
+_DISTINCT = re.compile(r"\^[A-Z][A-Z\d\[]")
+"""Patterns that begin with the name of a satellite, not with a date or tile, fit inside a name too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorMatch:
@@ -200,6 +203,19 @@ def sensors_of(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
     )
 
 
+def _sensors_within(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
+    """Return the sensors whose product names follow other words in a name: `subset_0_of_S2A_MSIL1C_2023…`."""
+    return tuple(
+        key
+        for key, sensor in sensors.items()
+        if any(
+            _pattern(f"(?<![A-Za-z0-9]){pattern[1:]}").search(name)
+            for pattern in sensor.file_patterns
+            if _DISTINCT.match(pattern)
+        )
+    )
+
+
 @lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
     """Return a pattern of file names: the cache of `re` is smaller than the number of patterns."""
@@ -219,6 +235,7 @@ def _by_file_names(
     levels += [[parts[depth] for parts in parents if len(parts) > depth] for depth in range(5)]
     for position, names in enumerate(levels):
         hits = [(key, name) for name in names for key in sensors_of(name, sensors)]
+        hits = hits or [(key, name) for name in names for key in _sensors_within(name, sensors)]
         if position > 0:
             known = {name: sensors[name.lower()] for name in names if name.lower() in sensors}
             hits += [

@@ -110,10 +110,6 @@ def test_thirteen_bands_without_names(tmp_path: Path, last: bool) -> None:
         ("20200814_162132_1018_3B_AnalyticMS_SR_harmonized_clip", "planetscope"),
         ("20200814_162132_00_2212_SR", "planetscope"),
         ("20240528_103021_S2A_SR", None),
-        (
-            "S2A_MSIL1C_20240528T103021_N0510_R108_T32TQM_20240528T141421_L2A",
-            "sentinel-2-l1c and sentinel-2-l2a",
-        ),
         ("20200814_162132_00_2212_3B_AnalyticMS_SR_toar", "planetscope and planetscope-toar"),
     ],
 )
@@ -129,6 +125,76 @@ def test_names_of_one_sensor_of_none_and_of_two(tmp_path: Path, name: str, expec
         assert opened.sensor is not None
         assert opened.sensor.name == expected
         right(opened, bands)
+
+
+L1C = "S2A_MSIL1C_20240528T103021_N0510_R108_T32TQM_20240528T141421"
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        (L1C, "l1c"),
+        (f"subset_0_of_{L1C}_resampled", "l1c"),
+        (f"clip-{L1C}", "l1c"),
+        (f"subset_0_of_{L1C.replace('1C', '2A')}", "l2a"),
+        (f"{L1C}_L2A", "l2a"),
+        (f"{L1C}_sen2cor", "l2a"),
+        (f"{L1C}_iCOR_clip", "l2a"),
+        (f"lake_{L1C}_acolite_rhos", "l2a"),
+        (f"{L1C}_SRTM", "l1c"),
+    ],
+)
+def test_the_level_in_a_name_with_other_words(tmp_path: Path, name: str, level: str) -> None:
+    with scene(stack(tmp_path / f"{name}.tif", ["B2", "B3", "B4", "B8"], "float32")) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == f"sentinel-2-{level}"
+
+
+def test_radar_of_snap_with_its_prefix_and_copies_in_db(tmp_path: Path) -> None:
+    name = "subset_1_of_S1A_IW_GRDH_1SDV_20230614T052000_Cal_TC"
+    (tmp_path / f"{name}.dim").write_text("<Dimap_Document/>")
+    for band, power in (("VV", 0.1), ("VH", 0.02)):
+        values = np.full((8, 8), power, np.float32)
+        folder = tmp_path / f"{name}.data"
+        write_raster(folder / f"Sigma0_{band}.img", values, driver="ENVI")
+        write_raster(folder / f"Sigma0_{band}_db.img", 10 * np.log10(values), driver="ENVI")
+    with scene(tmp_path / f"{name}.dim") as opened:
+        assert {Path(band.raster.path).name for band in opened.bands} == {"Sigma0_VV.img", "Sigma0_VH.img"}
+        assert opened.read(opened.grid.window, ["vv"]).physical()[0, 0, 0] == pytest.approx(-10)
+
+
+@pytest.mark.parametrize("beside", ["view_zenith_B2", "view_azimuth_B3", "sun_zenith", "rhow_B2", "rrs_B3"])
+def test_layers_of_snap_beside_the_bands(tmp_path: Path, beside: str) -> None:
+    folder = tmp_path / f"{L1C}_resampled.data"
+    for label in ("B2", "B3", "B4", "B8"):
+        write_raster(folder / f"{label}.img", SMALL.reflectance(S2[label]).astype(np.float32), driver="ENVI")
+    write_raster(folder / f"{beside}.img", np.full((24, 24), 30, np.float32), driver="ENVI")
+    with scene(folder) as opened:
+        right(opened, ["blue", "green", "red", "nir"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "pixel", "match"),
+    [
+        (["B01", "B02", "B03", "B04"], 2.0, "B01 to B04 count the bands"),
+        (["B01", "B02", "B03"], 10.0, "B01 to B03 count the bands"),
+        (["B04", "B06", "B08"], 300.0, "Sentinel-3 OLCI"),
+        (["B02", "B03", "B04", "B08"], 10.0, None),
+        (["B04", "B06", "B08", "B8A"], 300.0, None),
+        (["B04", "B06", "B08"], 60.0, None),
+    ],
+)
+def test_labels_that_other_instruments_have_too(
+    tmp_path: Path, labels: list[str], pixel: float, match: str | None
+) -> None:
+    data = np.stack([SMALL.reflectance("nir") * 1e4 for _ in labels]).astype(np.uint16)
+    path = write_raster(tmp_path / "lake.tif", data, pixel=pixel, descriptions=labels)
+    if match is None:
+        scene(path).close()
+        return
+    with pytest.raises(BandError, match=match):
+        scene(path)
+    scene(path, sensor="sentinel-2-l2a-harmonised").close()
 
 
 def test_a_folder_of_bigearthnet(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene, open_scene
@@ -173,6 +174,74 @@ def test_the_lowest_float_without_a_tag_is_not_reflectance(tmp_path: Path) -> No
     data[:, :10] = np.finfo(np.float32).min
     with scene(write_raster(tmp_path / "stack.tif", data, descriptions=list(bands)), "hls") as opened:
         assert not opened.read(opened.grid.window, ["nir08"]).valid[:10].any()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill", "scale"),
+    [
+        ("float32", -3.4e38, 1.0),
+        ("float64", -1e38, 1.0),
+        ("float32", 9.96921e36, 1.0),
+        ("float32", 1e20, 1e4),
+        ("float32", -1, 1.0),
+        ("float32", -1, 1e4),
+        ("int16", -1, 1e4),
+    ],
+)
+def test_fill_that_no_tag_and_no_list_states_is_not_reflectance(
+    tmp_path: Path, dtype: str, fill: float, scale: float
+) -> None:
+    bands = LABELS["hls"]
+    data = np.stack([LAND.reflectance(band) * scale for band in bands.values()]).astype(dtype)
+    data[:, :10] = fill
+    with scene(write_raster(tmp_path / "stack.tif", data, descriptions=list(bands)), "hls") as opened:
+        valid = opened.read(opened.grid.window, ["nir08"]).valid
+        assert not valid[:10].any()
+        assert valid[10:].all()
+
+
+def test_values_near_0_that_are_below_it_are_observed(tmp_path: Path) -> None:
+    bands = LABELS["hls"]
+    data = np.stack([LAND.reflectance(band) * 1e4 for band in bands.values()]).astype(np.int16)
+    data[:, :10] = np.random.default_rng(3).integers(-4, 40, (len(bands), 10, 60))
+    with scene(write_raster(tmp_path / "stack.tif", data, descriptions=list(bands)), "hls") as opened:
+        assert opened.read(opened.grid.window, ["green", "nir08"]).valid.all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize("files", [1, 4])
+def test_0_in_all_bands_without_a_known_nodata_value_is_not_observed(
+    tmp_path: Path, dtype: str, files: int
+) -> None:
+    names = list(LABELS["planetscope"])
+    scale = {"uint8": 250, "float32": 1.0}.get(dtype, 1e4)
+    data = np.stack([LAND.reflectance(name) * scale + 1e-3 for name in names]).astype(dtype) + 1
+    data[:, :10] = 0
+    data[0, 20] = 0
+    if files == 1:
+        path = write_raster(tmp_path / "x" / "mosaic.tif", data, descriptions=names)
+    else:
+        for name, band in zip(names, data, strict=True):
+            path = write_raster(tmp_path / "x" / f"{name}.tif", band).parent
+    with scene(path, None) as opened:
+        valid = opened.read(opened.grid.window, ["blue", "nir"]).valid
+        assert not valid[..., :10, :].any()
+        assert valid[..., 10:, :].all()
+
+
+@pytest.mark.parametrize("stated", ["tag", "mask"])
+def test_0_is_observed_where_a_tag_or_mask_says_what_is_not(tmp_path: Path, stated: str) -> None:
+    names = list(LABELS["planetscope"])
+    data = np.stack([LAND.reflectance(name) * 1e4 for name in names]).astype(np.uint16)
+    data[:, :10] = 0
+    path = write_raster(
+        tmp_path / "x.tif", data, descriptions=names, nodata=65535 if stated == "tag" else None
+    )
+    if stated == "mask":
+        with rasterio.open(path, "r+") as file:
+            file.write_mask(np.full(data.shape[1:], 255, np.uint8))
+    with scene(path, None) as opened:
+        assert opened.read(opened.grid.window, ["nir"]).valid.all()
 
 
 SCALED_FILL = [
