@@ -103,7 +103,7 @@ class RawFile(Closing):
         for at in range(0, len(lines), step):
             part = buffer[: min(step, len(lines) - at)]
             self._file.seek(layout.begin + ((lines.start + at) * layout.width + cols.start) * pixel)
-            if self._file.readinto(memoryview(part).cast("B")) != part.nbytes:
+            if self._file.readinto(part.data.cast("B")) != part.nbytes:
                 raise OSError("the file has become shorter")
             out[at : at + len(part)] = part[..., 0] if bands is None else part[..., bands]
 

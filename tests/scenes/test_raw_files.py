@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from numpy.typing import NDArray
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneReadError
@@ -29,7 +30,7 @@ AXES = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (1, 2, 0)}
 
 def write(path: Path, interleave: str = "bil", code: int = 4, order: int = 0, begin: int = 0) -> Path:
     """Write a raw file of random values with its header, and return its path."""
-    dtype = np.dtype(TYPES[code]).newbyteorder("<>"[order])
+    dtype = np.dtype(TYPES[code]).newbyteorder(">" if order else "<")
     values = np.random.default_rng(1).uniform(0, 250, (BANDS, ROWS, COLS)).astype(dtype)
     if dtype.kind == "f":
         values[1, 2, 3] = np.nan
@@ -66,14 +67,19 @@ def test_windows_are_those_of_gdal(
 
 def test_a_raster_reads_such_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "cube.img")
-    reads = []
+    reads: list[Sequence[int]] = []
     usual = RawFile.read
-    monkeypatch.setattr(RawFile, "read", lambda *a: reads.append(a) or usual(*a))
+
+    def read(file: RawFile, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
+        reads.append(indexes)
+        return usual(file, window, indexes)
+
+    monkeypatch.setattr(RawFile, "read", read)
     window = Window(row=1, col=2, height=3, width=4)
     with Raster(str(path)) as raster:
         reads.clear()
         found = raster.read(window, [2, 4])
-    assert len(reads) == 1
+    assert reads == [[2, 4]]
     with rasterio.open(path) as dataset:
         np.testing.assert_array_equal(found, dataset.read([2, 4], window=RioWindow(2, 1, 4, 3)))
 
