@@ -19,8 +19,10 @@ $(2)/bin/python -m pip install --quiet $(3)
 touch $(2)/.installed
 endef
 
+# Compiled once, as pip compiles what it installs: else each start does where PYTHONDONTWRITEBYTECODE is set.
 $(STAMP): pyproject.toml
 	$(call install,$(PYTHON),$(VENV),-e . --group dev)
+	$(BIN)/python -m compileall -q geoseg cli
 
 .venv-lint/.installed: pyproject.toml
 	$(call install,$(PYTHON),.venv-lint,-e . --group lint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import os
@@ -42,6 +43,9 @@ def begin() -> None:
     # Plugins of pydantic are looked for in the metadata of every installed package; geoseg uses none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     _collect_later()
+    # At its end Python searches all objects for cycles, three times; what is left then is of modules. Files
+    # of a run are closed and temporary folders removed by their owners, not by that search.
+    atexit.register(gc.freeze)
     import_when_used()
     handle_signals(_leave)
     _open_descriptors()

@@ -16,6 +16,8 @@ import torch
 from mag1c.mag1c import acrwl1mf
 
 cube, absorption, output = map(Path, sys.argv[1:4])
+# Removed from torch since the release of the package, which calls it.
+torch.cholesky = lambda matrix, upper=False: torch.linalg.cholesky(matrix, upper=upper)
 table = np.load(absorption)
 image = spectral.open_image(str(cube.with_suffix(".hdr"))).read_bands(table["bands"].tolist())
 rows, cols, count = image.shape

@@ -180,9 +180,10 @@ def smooth(enhancement: Image) -> Image:
     """
     known = np.isfinite(enhancement)
     filled = np.where(known, enhancement, np.float32(0)).astype(np.float32)
-    out = ndimage.median_filter(filled, MEDIAN, mode="nearest")
+    out = _median(filled)
     inside = np.pad(known, 1)
-    alone = known & ~ndimage.minimum_filter(inside, MEDIAN)[1:-1, 1:-1]
+    in_rows = inside[:-2] & inside[1:-1] & inside[2:]
+    alone = known & ~(in_rows[:, :-2] & in_rows[:, 1:-1] & in_rows[:, 2:])
     rows, cols = np.nonzero(alone)
     padded = np.pad(np.where(known, enhancement, np.float32(np.nan)), 1, constant_values=np.nan)
     near = np.stack([padded[rows + down, cols + right] for down in range(3) for right in range(3)])
@@ -192,14 +193,48 @@ def smooth(enhancement: Image) -> Image:
     return np.asarray(out, np.float32)
 
 
+def _median(image: Image) -> Image:
+    """Return the median of 3 x 3 pixels, (H, W), all finite; beyond the edges the nearest pixel counts.
+
+    The median of nine is that of the largest minimum, the median median and the smallest maximum of three
+    columns: with whole arrays ten times as fast as a filter that ranks the pixels of each neighbourhood.
+    """
+    padded = np.pad(image, 1, mode="edge")
+    up, here, down = padded[:-2], padded[1:-1], padded[2:]
+    least, middle = np.minimum(np.minimum(up, here), down), _middle(up, here, down)
+    most = np.maximum(np.maximum(up, here), down)
+
+    def beside(columns: Image) -> tuple[Image, Image, Image]:
+        return columns[:, :-2], columns[:, 1:-1], columns[:, 2:]
+
+    low, high = np.maximum.reduce(beside(least)), np.minimum.reduce(beside(most))
+    return _middle(low, _middle(*beside(middle)), high)
+
+
+def _middle(one: Image, two: Image, three: Image) -> Image:
+    """Return the median of three images."""
+    higher = np.minimum(np.maximum(one, two), three)
+    return np.asarray(np.maximum(np.minimum(one, two), higher))
+
+
+def _join(mask: Mask, combine: np.ufunc) -> Mask:
+    """Return a combination of each pixel and its four neighbours; there is nothing beyond the edges."""
+    padded = np.pad(mask, 1)
+    up_down = combine(padded[:-2, 1:-1], padded[2:, 1:-1])
+    left_right = combine(padded[1:-1, :-2], padded[1:-1, 2:])
+    return np.asarray(combine(combine(up_down, left_right), mask))
+
+
 def spots(filtered: Image, threshold: Image | float) -> Mask:
     """Return where the filtered enhancement exceeds a threshold, after opening and closing.
 
     The opening with a 3 x 3 cross removes features that are nowhere three pixels wide.
     """
-    above = np.asarray(filtered > threshold)
-    opened = ndimage.binary_opening(above, CROSS)
-    return np.asarray(ndimage.binary_closing(opened, CROSS, iterations=GAPS))
+    found = np.asarray(filtered > threshold)
+    steps = (np.logical_and, np.logical_or, *[np.logical_or] * GAPS, *[np.logical_and] * GAPS)
+    for combine in steps:  # erosion and dilation, then dilations and erosions
+        found = _join(found, combine)
+    return found
 
 
 def strength(excess_sigmas: NDArray[np.float64], pixels: NDArray[np.int64]) -> NDArray[np.float64]:

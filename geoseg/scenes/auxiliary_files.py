@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from geoseg.errors import SceneError
+from geoseg.scenes import name_patterns
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
@@ -30,7 +31,7 @@ def content_by_name(name: str, layers: Layers, beside: Collection[str] = ()) -> 
     """
     for spec in layers.values():
         for layer in spec.layers:
-            if not any(re.search(pattern, name, re.IGNORECASE) for pattern in layer.files):
+            if not name_patterns.fits(name, layer.files):
                 continue
             if layer.replaced_by is None or _other_name(name, layer.replaced_by) in beside:
                 return layer.what

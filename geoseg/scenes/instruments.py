@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePosixPath
 
+from geoseg.scenes.name_patterns import fits
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
@@ -106,18 +106,12 @@ def _shown(
     unique = tuple(dict.fromkeys(names))
     found = []
     for item in known:
-        shown = next((name for name in unique if _any(item.names).search(name)), None)
+        shown = next((name for name in unique if fits(name, item.names)), None)
         if shown is None and item.labels:
-            shown = next((label for label in labels if _any(item.labels).search(label.strip())), None)
+            shown = next((label for label in labels if fits(label.strip(), item.labels)), None)
         if shown is not None:
             found.append((item, shown))
     return found
-
-
-@lru_cache(maxsize=256)
-def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return one pattern that fits where any of several does."""
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
 def _named(found: Sequence[tuple[InstrumentName, str]], *, certain: bool) -> NamedInstrument:

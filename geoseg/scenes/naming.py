@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from geoseg.scenes import name_patterns
 from geoseg.scenes.product import Asset
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.spec import SensorSpec
@@ -144,7 +145,7 @@ def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str
     if candidate.raster.count > 1:
         return None
     for pattern in patterns:
-        match = re.search(pattern, candidate.file, re.IGNORECASE)
+        match = name_patterns.search(pattern, candidate.file)
         label = (match.groupdict().get("band") or "").lower() if match else ""
         if label in words:
             return label

@@ -14,6 +14,7 @@ from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import not_an_input
 from geoseg.messages import held, note, replay, warn
+from geoseg.scenes import name_patterns
 from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import TWINS, Band
@@ -213,8 +214,9 @@ def _is_confirmed(match: SensorMatch, product: Product, sensors: Mapping[str, Se
     if match.sensor is None or match.reason == BY_OPTION or product.sensor is not None:
         return match.sensor is not None
     names = [*(base_name(asset.path) for asset in product.assets), *product.hints]
-    patterns = [item.removeprefix("^") for item in sensors[without_variant(match.sensor.name)].file_patterns]
-    return any(re.search(pattern, name, re.IGNORECASE) for name in names for pattern in patterns)
+    patterns = sensors[without_variant(match.sensor.name)].file_patterns
+    anywhere = tuple(pattern.removeprefix("^") for pattern in patterns)
+    return any(name_patterns.fits(name, anywhere) for name in names)
 
 
 def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from geoseg.scenes import name_patterns
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
 
@@ -46,7 +47,7 @@ def as_platform(text: str) -> str | None:
 def platform_in(name: str) -> str | None:
     """Return the satellite in a file or product name; None if there is none."""
     for pattern, platform in _NAMES:
-        found = re.search(pattern, name, re.IGNORECASE)
+        found = name_patterns.search(pattern, name)
         if found:
             return platform.format(*(group.lower() for group in found.groups()))
     return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from posixpath import dirname
 
 from geoseg.messages import warn
+from geoseg.scenes import name_patterns
 from geoseg.scenes.name_time import time_in_name
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import Listing, is_local
@@ -38,7 +39,7 @@ def kinds_by_name(name: str, kinds: Kinds) -> tuple[str, ...]:
 def _fitting(name: str, patterns: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
     """Return the kinds whose patterns match a name; kept, as scenes in one folder list the same names."""
     return tuple(
-        kind for kind, own in patterns if any(re.search(pattern, name, re.IGNORECASE) for pattern in own)
+        kind for kind, own in patterns if any(name_patterns.search(pattern, name) for pattern in own)
     )
 
 
@@ -205,7 +206,7 @@ def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
 
 def _start(layer: str, spec: QualitySpec) -> str:
     """Return the text before the pattern in the name of a layer (or group `stem`), as its bands have it."""
-    matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
+    matches = (name_patterns.search(pattern, layer) for pattern in spec.file_patterns)
     starts = (match.groupdict().get("stem") or layer[: match.start()] for match in matches if match)
     start = max(starts, key=len, default="")
     return start if spec.band_names is None else start.replace(*spec.band_names)

@@ -24,6 +24,7 @@ from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window, sample_windows
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
+from geoseg.scenes.raw_files import RawFile, raw_file
 from geoseg.scenes.resampling import Placement, place
 from geoseg.scenes.subdatasets import subdataset_of
 
@@ -53,6 +54,7 @@ class Raster(Closing):
             SceneError: it holds complex values, or its geotransform is not valid.
         """
         self.path = path
+        self._raw: RawFile | None = None
         with opening(path):
             self._dataset = _open_dataset(path, overview)
             try:
@@ -88,6 +90,7 @@ class Raster(Closing):
         self._flags = tuple(self._dataset.mask_flag_enums)
         self._dataset_mask = MaskFlags.per_dataset in self._flags[0] and MaskFlags.alpha not in self._flags[0]
         self._alpha: int | None = None
+        self._raw = raw_file(self._dataset)
 
     @property
     def members(self) -> tuple[Raster, ...]:
@@ -127,6 +130,8 @@ class Raster(Closing):
             SceneReadError: the file is damaged there, or cannot be reached any more.
         """
         with reading(self._place(window, indexes)):
+            if self._raw is not None:
+                return self._raw.read(window, indexes)
             data: NDArray[np.generic] = self._dataset.read(list(indexes), window=_rio(window))
         return data
 
@@ -210,6 +215,8 @@ class Raster(Closing):
     def close(self) -> None:
         """Close the file; closing twice does no harm."""
         self._dataset.close()
+        if self._raw is not None:
+            self._raw.close()
 
 
 def _open_dataset(path: str, overview: int | None) -> rasterio.DatasetReader:

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.messages import warn
+from geoseg.scenes import name_patterns
 from geoseg.scenes.embedding_axes import embedding_sensor
 from geoseg.scenes.instruments import named_instrument
 from geoseg.scenes.label_recognition import sensor_by_labels
@@ -180,7 +180,7 @@ def select_sensor(product: Product, requested: str, sensors: Mapping[str, Sensor
         return product
     # Quality and auxiliary layers share the beginning of their names with the bands.
     patterns = [pattern for path in others for pattern in sensors[names[path][0]].file_patterns]
-    found = (re.search(pattern, base_name(path), re.IGNORECASE) for path in others for pattern in patterns)
+    found = (name_patterns.search(pattern, base_name(path)) for path in others for pattern in patterns)
     starts = tuple(
         item.string[: item.start("band")] for item in found if item and item.groupdict().get("band")
     )
@@ -196,11 +196,7 @@ def select_sensor(product: Product, requested: str, sensors: Mapping[str, Sensor
 
 def sensors_of(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
     """Return the sensors whose patterns fit a file or product name, without regard to case."""
-    return tuple(
-        key
-        for key, sensor in sensors.items()
-        if any(_pattern(pattern).search(name) for pattern in sensor.file_patterns)
-    )
+    return tuple(key for key, sensor in sensors.items() if name_patterns.fits(name, sensor.file_patterns))
 
 
 def _sensors_within(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
@@ -209,17 +205,11 @@ def _sensors_within(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, 
         key
         for key, sensor in sensors.items()
         if any(
-            _pattern(f"(?<![A-Za-z0-9]){pattern[1:]}").search(name)
+            name_patterns.search(f"(?<![A-Za-z0-9]){pattern[1:]}", name)
             for pattern in sensor.file_patterns
             if _DISTINCT.match(pattern)
         )
     )
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return a pattern of file names: the cache of `re` is smaller than the number of patterns."""
-    return re.compile(text, re.IGNORECASE)
 
 
 def _by_file_names(

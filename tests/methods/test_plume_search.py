@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from geoseg.errors import SceneError
 from geoseg.methods.plume_search import (
+    CROSS,
+    GAPS,
     MARGIN,
+    MEDIAN,
     Background,
     FalseAlarms,
     background_of,
@@ -115,3 +119,20 @@ def test_a_clean_scene_still_gives_finite_expectations() -> None:
     found = alarms.expected(np.array([5.0, 10.0, 50.0]))
     assert found[0] == pytest.approx(1)
     assert 0 < found[2] < 0.001
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (2, 3), (37, 53)])
+def test_median_and_spots_are_those_of_scipy(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        image = rng.normal(0, 1, shape).astype(np.float32)
+        image[rng.random(shape) < 0.2] = 0.5  # equal values
+        ranked = ndimage.median_filter(image, MEDIAN, mode="nearest")
+        # At the edges, unknown neighbours count as the pixel itself.
+        inner = (slice(1, -1), slice(1, -1))
+        np.testing.assert_array_equal(smooth(image)[inner], ranked[inner])
+        np.testing.assert_array_equal(smooth(np.pad(image, 1, mode="edge"))[inner], ranked)
+        threshold = rng.normal(0, 0.1, shape).astype(np.float32)
+        opened = ndimage.binary_opening(ranked > threshold, CROSS)
+        closed = ndimage.binary_closing(opened, CROSS, iterations=GAPS)
+        np.testing.assert_array_equal(spots(ranked, threshold), closed)

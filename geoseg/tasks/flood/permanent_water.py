@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
+from geoseg.scenes import name_patterns
 from geoseg.scenes.labels import Labels
 from geoseg.scenes.stored_values import StoredValues
 from geoseg.spec import ReferenceSpec, Values
@@ -188,7 +189,7 @@ def _by_name(name: str) -> list[ReferenceSpec]:
             (
                 len(match[0])
                 for pattern in spec.file_patterns
-                if (match := re.search(pattern, name, re.IGNORECASE)) is not None
+                if (match := name_patterns.search(pattern, name)) is not None
             ),
             default=0,
         )
