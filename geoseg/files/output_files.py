@@ -23,7 +23,7 @@ from typing import Self
 
 from geoseg.errors import OutputError
 from geoseg.files.disk import explain, writing
-from geoseg.files.inputs import input_at
+from geoseg.files.inputs import Inputs
 from geoseg.files.leftovers import BACKUP, Marker, clear
 from geoseg.files.store_path import StorePath, folder_beside
 from geoseg.files.uploads import Uploads
@@ -46,13 +46,13 @@ def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[s
         RuntimeMissingError: a path is in a store, and obstore is not installed.
     """
     targets: set[Path] = set()
-    named = [str(path) for path in inputs]
+    read = Inputs([str(path) for path in inputs])
     for path in paths:
         with writing(path):
-            _check_one(path, overwrite, named, targets)
+            _check_one(path, overwrite, read, targets)
 
 
-def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[Path]) -> None:
+def _check_one(path: Path, overwrite: bool, inputs: Inputs, targets: set[Path]) -> None:
     """Check one file as `check_writable` does, and add it to those that were checked."""
     if not isinstance(path, StorePath):
         _check_kind(path)
@@ -62,7 +62,7 @@ def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[
     if target in targets:
         raise OutputError(f"{path}: two outputs have this name; name a file for each")
     for part in (path, *([] if isinstance(path, StorePath) else _sidecars(target))):
-        if (opened := input_at(part, inputs)) is not None:
+        if (opened := inputs.at(part)) is not None:
             what = "an input" if opened.resolve() == target else f"an input ({opened})"
             raise OutputError(f"{part}: is {what} of this run; write to another file")
     targets.add(target)
@@ -248,11 +248,34 @@ def write_report(folder: Path, texts: Mapping[str, str], *, overwrite: bool = Tr
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`; then no file is written.
     """
-    named = {folder / name: text for name, text in texts.items()}
-    with made_folder(folder), OutputFiles(list(named), overwrite=overwrite) as files:
-        write_texts(named, files)
+    return write_together({folder / name: text for name, text in texts.items()}, overwrite=overwrite)
+
+
+def write_together(
+    texts: Mapping[Path, str], *, overwrite: bool, finished: Mapping[Path, Path] | None = None
+) -> tuple[Path, ...]:
+    """Write text files and move finished files to their paths, all or none; return the paths.
+
+    Args:
+        texts: by path; folders are created if needed.
+        overwrite: whether existing files are replaced.
+        finished: files of this run on the same disk, by the path that each is moved to.
+
+    Raises:
+        OutputError: a file cannot be written, or exists without `overwrite`; then no file is written.
+    """
+    finished = finished or {}
+    targets = [*texts, *finished]
+    with ExitStack() as stack:
+        for folder in dict.fromkeys(target.parent for target in targets):
+            stack.enter_context(made_folder(folder))
+        files = stack.enter_context(OutputFiles(targets, overwrite=overwrite))
+        write_texts(texts, files)
+        for target, file in finished.items():
+            with writing(target):
+                shutil.move(file, files.path(target))
         files.commit()
-    return tuple(named)
+    return tuple(targets)
 
 
 @contextmanager
