@@ -151,6 +151,8 @@ class OutputFiles:
                             prefix=f".{target.name}.", suffix=".partial", dir=folder_beside(target)
                         )
                         self._folders[parent] = Path(made)
+                        # A mask of permissions (umask) may leave a folder that cannot be emptied.
+                        os.chmod(made, stat.S_IRWXU)
                         self._markers.append(Marker(Path(made)))
         except BaseException:
             self.__exit__()
