@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -181,12 +181,13 @@ class OutputFiles:
             with writing(target), self.path(target).open("rb+") as file:
                 os.fsync(file.fileno())
         with writing(self._targets[0]), Uploads(replace=self._overwrite) as uploads, ExitStack() as undo:
+            kept = frozenset(target.resolve() for target in self._targets)
             for target in reversed(self._targets):
                 with writing(target):
                     if isinstance(target, StorePath):
                         uploads.add(self.path(target), target, last=target is self._targets[0])
                     else:
-                        _exchange(self.path(target), target.resolve(), undo)
+                        _exchange(self.path(target), target.resolve(), undo, kept)
             undo.pop_all()
 
     def __exit__(self, *_: object) -> None:
@@ -200,9 +201,14 @@ class OutputFiles:
         self._folders.clear()
 
 
-def _exchange(new: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file to its final path and remove sidecar files of the old one; `undo` restores all of them."""
+def _exchange(new: Path, target: Path, undo: ExitStack, kept: Set[Path]) -> None:
+    """Move a file to its final path and remove sidecar files of the old one; `undo` restores all of them.
+
+    Outputs of the run (`kept`) are not taken for sidecar files: a network may name its data `model.onnx.ovr`.
+    """
     for stale in _sidecars(target):
+        if stale in kept:
+            continue
         _back_up(stale, new.parent, undo)
         stale.unlink(missing_ok=True)
     _back_up(target, new.parent, undo)

@@ -186,6 +186,17 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
             write_report(place, {"c.txt": "5"})
 
 
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_an_output_is_no_sidecar_of_another(tmp_path: Path, order: slice) -> None:
+    texts = {tmp_path / "model.onnx": "1", tmp_path / "model.onnx.ovr": "2"}
+    (tmp_path / "model.onnx.msk").write_text("old")
+    write_together(dict([*texts.items()][order]), overwrite=False)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "model.onnx": "1",
+        "model.onnx.ovr": "2",
+    }
+
+
 def test_texts_and_finished_files_appear_together(tmp_path: Path) -> None:
     made, folder = tmp_path / "scratch" / "map.tif", tmp_path / "new" / "maps"
     made.parent.mkdir()

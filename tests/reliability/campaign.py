@@ -185,6 +185,8 @@ def _judge(case: Case, folder: Path, before: dict[str, str]) -> None:
     if left:
         case.faults.append(f"left behind: {', '.join(left[:3])}")
     made = [path for path in (folder / "out").rglob("*") if path.name != "keep"]
+    if case.changes:
+        made = [path for path in made if path.is_file()]
     if case.code and made and not is_batch:
         case.faults.append(f"half an output: {made[0].name}")
     if any(".partial" in path.name or path.name.startswith(".geoseg") for path in made):
