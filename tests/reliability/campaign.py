@@ -31,7 +31,7 @@ from pathlib import Path
 from geoseg.cli import main as geoseg_main
 
 from tests.reliability.mutations import mutate
-from tests.reliability.odd_arguments import mutate_argument
+from tests.reliability.odd_arguments import mutate_argument, rename_argument
 from tests.reliability.subjects import SUBJECTS, Subject, write_corpus
 
 DOCUMENTED = frozenset({0, 2, 3, 4, 5, 6})
@@ -48,6 +48,9 @@ DEADLOCK_S = 240.0
 
 ARGUMENTS = 0.1
 """Share of cases in which an argument is replaced, not a file damaged."""
+
+NAMES = 0.05
+"""Share of cases in which an input gets an odd name."""
 
 ADDRESS_SPACE = 12 * 2**30
 """Bytes that a command may map, so that a declared size cannot take the memory of the machine."""
@@ -203,8 +206,10 @@ def _prepare(index: int, seed: int, corpus: Path, work: Path) -> tuple[Case, Pat
     lay_out(subject, corpus, folder)
     file = rng.choice(sorted(path for path in (folder / "in").glob(subject.target) if path.is_file()))
     command = subject.command
-    if rng.random() < ARGUMENTS:
+    if (drawn := rng.random()) < ARGUMENTS:
         mutation, command = mutate_argument(command, rng)
+    elif drawn < ARGUMENTS + NAMES:
+        mutation, command = rename_argument(folder, command, rng)
     else:
         mutation = mutate(file, rng)
     name = str(file.relative_to(folder / "in"))
