@@ -1,8 +1,9 @@
 """The `geoseg` program: its commands, error messages and exit codes.
 
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 input unreadable or unsuitable; 4 model and scene do
-not fit; 5 a runtime, device or package is missing; 6 output cannot be written; 7 some scenes of a batch
-failed; 130 interrupted; 143 terminated; 129 the terminal was closed; 141 stdout was closed by its reader.
+not fit; 5 a runtime, device or package is missing, or memory or open files are not enough; 6 output cannot be
+written; 7 some scenes of a batch failed; 130 interrupted; 143 terminated; 129 the terminal was closed; 141
+stdout was closed by its reader.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import typer
 from geoseg import __version__
 from geoseg.errors import GeosegError, OutputError, RuntimeMissingError, SceneReadError
 from geoseg.files.inputs import reading_inputs
+from geoseg.files.machine import shortage
 from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
 from . import (
@@ -144,18 +146,16 @@ def _run(verbosity: Verbosity) -> int:
         text = f"the Python package {error.name} is missing; geoseg doctor lists all missing packages"
         return _print_error(error, text, RuntimeMissingError.exit_code, verbosity)
     except OSError as error:
-        from geoseg.files.disk import FULL
-
-        if error.errno in FULL:
-            where = f"{error.filename}: " if error.filename else ""
-            text = f"{where}the disk is full; free some space, or set TMPDIR to another folder"
-            return _print_error(error, text, OutputError.exit_code, verbosity)
+        if found := shortage(error):
+            return _print_error(error, str(found), found.exit_code, verbosity)
         if error.filename is None:
             return _internal(error, verbosity)
         # Paths are probed before files are opened: a name may be too long, or its folder closed to the user.
         text = f"{error.filename}: {error.strerror or error}; check the path"
         return _print_error(error, text, SceneReadError.exit_code, verbosity)
     except Exception as error:
+        if found := shortage(error):
+            return _print_error(error, str(found), found.exit_code, verbosity)
         usage = _usage_text(error)
         if usage is not None:
             return _print_error(error, usage, 2, verbosity)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import re
 import time
@@ -191,13 +192,12 @@ class _Transfer:
             answer = web_opener(deadline).open(request, timeout=TIMEOUT_S)
         # Headers that were cut off by the deadline look complete.
         late = deadline.passed
-        deadline.extend(max(end - time.monotonic(), 0))
         with answer:
             if late:
                 raise self._too_slow()
             total = self._total(answer)
             _check_free_space(self._path, None if total is None else total - self.done)
-            self._read(answer, total, deadline)
+            self._read(answer, total, deadline, end)
         if deadline.passed:
             raise self._too_slow()
         if not self.done and self._size != 0:
@@ -208,11 +208,16 @@ class _Transfer:
                 "command again"
             )
 
-    def _read(self, answer: HTTPResponse, total: int | None, deadline: Deadline) -> None:
+    def _read(self, answer: HTTPResponse, total: int | None, deadline: Deadline, end: float) -> None:
         """Append the content of a response to the file."""
         start, start_bytes = time.monotonic(), self.done
+        extended = -math.inf
         most = MAX_BYTES if total is None else total
         while True:
+            # A read that waits for more lines of a head or tail of chunks may go on with every byte.
+            if time.monotonic() - extended > SPEED_PERIOD_S / 3:
+                extended = time.monotonic()
+                deadline.extend(min(SPEED_PERIOD_S, max(end - extended, 0)))
             with self._errors(deadline):
                 part = answer.read1(CHUNK)
             if not part:

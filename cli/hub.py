@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
@@ -89,6 +88,9 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
         ModelError: the repository has no network, or no SHA-256 of it.
         FetchError: the hub does not answer, or geoseg is offline.
     """
+    from geoseg.files.disk import writing
+    from geoseg.files.scratch import scratch_folder
+
     parts = name.removeprefix(PREFIX).split("/")
     if len(parts) < 2 or not all(map(is_plain, parts)):
         raise UsageError(f"{name}: is not hf:ORG/NAME or hf:ORG/NAME/FILE.onnx")
@@ -103,9 +105,10 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
     files = {item.rfilename: item.lfs for item in listed.siblings}
     chosen = _choose(repository, list(files), wanted)
     home = user_folder()
-    home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".hub-", dir=home) as folder:
-        weights = Path(folder) / PurePosixPath(chosen).name
+    with writing(home):
+        home.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(home) as folder:
+        weights = folder / PurePosixPath(chosen).name
 
         def fetch(file: str, target: Path) -> None:
             known = files.get(file)
@@ -132,7 +135,7 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
             fetch(str(PurePosixPath(chosen).parent / data), weights.with_name(data))
         yield HubNetwork(
             weights=weights,
-            configs=tuple(_configs(repository, listed, chosen, Path(folder))),
+            configs=tuple(_configs(repository, listed, chosen, folder)),
             facts=Facts(origin=f"{PREFIX}{repository}", licence=_licence(listed)),
             address=f"{PREFIX}{repository}/{chosen}, commit {listed.sha}",
         )
@@ -188,13 +191,17 @@ def _choose(repository: str, files: list[str], wanted: str) -> str:
 
 def _configs(repository: str, listed: _Repository, chosen: str, folder: Path) -> Iterator[Path]:
     """Download the configs in the root or beside the network; yield their paths."""
+    from geoseg.files.scratch import scratching
+
     files = {item.rfilename for item in listed.siblings}
     for name in CONFIGS:
         beside = str(PurePosixPath(chosen).parent / name)
         file = next((item for item in (beside, name) if item in files), None)
         if file is not None:
             path = folder / name
-            path.write_bytes(_read(_address(repository, listed.sha, file)))
+            content = _read(_address(repository, listed.sha, file))
+            with scratching(folder):
+                path.write_bytes(content)
             yield path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from geoseg.bundles.installed import check_name, user_folder
@@ -57,6 +56,7 @@ def pull_published(
         OutputError: the bundle exists, or cannot be written.
     """
     from geoseg.files.disk import writing
+    from geoseg.files.scratch import scratch_folder
     from geoseg.learn.train import missing_extra
 
     home = user_folder()
@@ -74,10 +74,10 @@ def pull_published(
     note(LOG, f"{spec.name}: licence of the weights: {spec.licence}; {spec.citation}")
     with writing(home):
         home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".hub-", dir=home) as scratch:
+    with scratch_folder(home) as scratch:
         file = weights or local_copy(spec.weights.url, spec.weights.sha256)
         if file is None:
-            file = Path(scratch) / spec.weights.url.rpartition("/")[2]
+            file = scratch / spec.weights.url.rpartition("/")[2]
             _download(spec.weights, file, progress, home=home)
         elif not file.is_file():
             raise ModelError(f"{file}: there is no such file")

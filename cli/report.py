@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,22 +20,29 @@ def finish(
     as_json: bool,
     overwrite: bool = True,
     page: Path | None = None,
+    finished: Mapping[Path, Path] | None = None,
 ) -> None:
     """Write a report to a folder and to one HTML file, if they are given, and print it as JSON or text.
+
+    Args:
+        report: what to write.
+        output: the folder.
+        console: for notes.
+        as_json: whether to print JSON.
+        overwrite: whether existing files are replaced.
+        page: the HTML file.
+        finished: other files of the run, by the path that each is moved to together with those of the report.
 
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`.
     """
-    from geoseg.outputs.report import NO_CHARTS, to_text, write, write_page
+    from geoseg.outputs.report import NO_CHARTS, to_text, write
 
-    if output is not None:
-        for path in write(report, output, overwrite=overwrite):
+    if output is not None or page is not None:
+        for path in write(report, output, page=page, finished=finished, overwrite=overwrite):
             console.note(f"wrote {path}")
-    if page is not None:
-        write_page(report, page, overwrite=overwrite)
-        console.note(f"wrote {page}")
-    if report.lacks_charts and (output is not None or page is not None):
-        console.note(NO_CHARTS)
+        if report.lacks_charts:
+            console.note(NO_CHARTS)
     if as_json:
         print_json(report.data)
     else:

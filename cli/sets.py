@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +60,6 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
     Raises:
         UsageError: no model or method is given.
     """
-    from geoseg.files.disk import writing
     from geoseg.files.scratch import scratch_folder
     from geoseg.learn.evaluate import protocol
     from geoseg.learn.evaluate.maps_report import report_of
@@ -77,7 +75,7 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
         keep_freed_memory()
     output = request.output
     with ExitStack() as stack:
-        # Maps are moved into the output when the report is written, so that a failed run leaves none.
+        # Maps are moved into the output together with the report, so that a failed run leaves none.
         beside = next((part for part in output.absolute().parents if part.is_dir()), None) if output else None
         folder = stack.enter_context(scratch_folder(beside))
         results: list[protocol.SubjectAccuracy] = []
@@ -93,28 +91,15 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
         description = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
         report = report_of(results, spec, description, pictures=bool(output or request.report))
-        moves = _moves(folder, output / "maps") if output else {}
-        finish(report, output, console, as_json=as_json, page=request.report)
-        for place, file in moves.items():
-            with writing(place):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(file, place)
+        kept = _maps(folder, output / "maps") if output else {}
+        finish(report, output, console, as_json=as_json, page=request.report, finished=kept)
         if request.record:
             record(request.models[0], results, spec, description)
 
 
-def _moves(source: Path, target: Path) -> dict[Path, Path]:
-    """Return the maps of a finished evaluation by their paths in its output.
-
-    Raises:
-        OutputError: a map would replace an input of the run.
-    """
-    from geoseg.files.inputs import input_at
+def _maps(source: Path, target: Path) -> dict[Path, Path]:
+    """Return the maps of a finished evaluation by their paths in its output."""
     from geoseg.files.leftovers import MARKER
 
     files = [path for path in sorted(source.rglob("*")) if path.is_file() and path.name != MARKER]
-    moves = {target / path.relative_to(source): path for path in files}
-    for place in moves:
-        if input_at(place) is not None:
-            raise OutputError(f"{place}: is an input of this run; write to another folder")
-    return moves
+    return {target / path.relative_to(source): path for path in files}

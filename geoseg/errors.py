@@ -67,6 +67,12 @@ class RuntimeMissingError(GeosegError):
     exit_code = 5
 
 
+class ShortageError(GeosegError):
+    """The machine has too little memory, too few open files or threads: exit code 5."""
+
+    exit_code = 5
+
+
 class OutputError(GeosegError, OSError):
     """An output cannot be written, or exists and must not be replaced: exit code 6."""
 

@@ -40,6 +40,17 @@ class Result(Spec):
     model_config = ConfigDict(allow_inf_nan=True)
 
 
+def _encodable(value: object) -> object:
+    """Return a value whose texts can be stored: names of files need not be UTF-8, and JSON has no others."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_encodable, value))
+    return value
+
+
 class ClassTotal(Result):
     """Polygons, pixels and area of one class of a map, after cleaning."""
 
@@ -57,6 +68,8 @@ class RunWarning(Result):
     code: str
     """Slug that does not change between versions; empty in records of versions without codes."""
     text: str
+
+    _texts = field_validator("text", mode="before")(_encodable)
 
 
 class RunRecord(Result):
@@ -90,6 +103,8 @@ class RunRecord(Result):
     warnings: tuple[RunWarning, ...] = ()
     outputs: tuple[OutputPath, ...] = ()
     seconds: float = 0.0
+
+    _texts = field_validator("command", "inputs", "method", "model", "notes", mode="before")(_encodable)
 
     @field_validator("warnings", mode="before")
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from geoseg.engine.plan import Plan
 from geoseg.errors import GeosegError
 from geoseg.files.disk import existing, free_bytes
 from geoseg.files.inputs import local_files
+from geoseg.files.machine import temporary_folder
 from geoseg.files.scratch import scratch_folder
 from geoseg.messages import counted, held, note, warn
 from geoseg.run_record import Progress, no_progress
@@ -95,7 +95,7 @@ def estimate_batch(
         SceneReadError: an input does not exist or cannot be read.
     """
     store = open_store(spec.output)
-    parent = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
+    parent = Path(os.environ.get("TMPDIR") or temporary_folder())
     with scratch_folder(parent) as scratch:
         known = Known.of(store.folder, task)
         planned = plan_batch(

@@ -20,6 +20,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import MaskFlags
 
 from geoseg.errors import GeosegError, OutputError
+from geoseg.files.machine import FULL
 from geoseg.files.store_path import folder_beside
 
 NO_SPACE = 2**20
@@ -34,9 +35,6 @@ def failures() -> tuple[type[Exception], ...]:
     # Only who has imported pyogrio can meet its exceptions.
     library = sys.modules.get("pyogrio.errors")
     return known if library is None else (*known, library.DataSourceError, library.DataLayerError)
-
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def explain(path: Path, error: Exception) -> OutputError:

@@ -15,7 +15,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from geoseg.errors import GeosegError, ModelError, SceneReadError, UsageError
+from geoseg.errors import GeosegError, ModelError, SceneReadError, ShortageError, UsageError
+from geoseg.files.machine import FEW_FILES, OPEN_FILES
 
 MOST = 300
 """Characters of a library's message that are told."""
@@ -121,4 +122,6 @@ def _door(
     except unchanged:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FEW_FILES:
+            raise ShortageError(OPEN_FILES) from error
         raise translate(cause(error)) from error

@@ -1,7 +1,7 @@
 """Record the files that a run has opened for reading, so that none of its outputs replaces one of them.
 
 Code that opens a file that the user named, or that such a file names, calls `opened`. Code that writes a file
-calls `input_at`.
+asks `Inputs`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -94,23 +94,34 @@ def not_an_input(name: str | Path) -> None:
         (_OPENED.get() or {}).pop(path, None)
 
 
-def input_at(path: Path, further: Iterable[str] = ()) -> Path | None:
-    """Return the input that is the same file as a path, by this name, another name, or a link of any kind.
+class Inputs:
+    """The inputs of a run up to now, for comparison with the paths of many outputs."""
 
-    Args:
-        path: of an output. A path in a folder that was opened as one dataset is part of that input.
-        further: names of inputs besides those that were opened.
-    """
-    if isinstance(path, StorePath):
-        return next((path for name in (*(_OPENED.get() or ()), *further) if object_path(name) == path), None)
-    inputs = [Path(name) for name in (*(_OPENED.get() or ()), *(f for n in further for f in local_files(n)))]
-    target = _identity(path)
-    if target is not None:
-        for item in inputs:
-            if _identity(item) == target:
-                return item
-    parents = set(path.resolve().parents)
-    return next((item for item in inputs if item.resolve() in parents and is_dataset(item)), None)
+    def __init__(self, further: Collection[str] = ()) -> None:
+        """Take the files that were opened; `further`: names of others that will be."""
+        names = dict.fromkeys(
+            [*(_OPENED.get() or ()), *(file for name in further for file in local_files(name))]
+        )
+        self._names = (*names, *further)
+        self._by_identity: dict[tuple[int, int] | None, Path] = {}
+        self._by_path: dict[Path, Path] = {}
+        for item in map(Path, names):
+            self._by_identity.setdefault(_identity(item), item)
+            self._by_path.setdefault(item.resolve(), item)
+
+    def at(self, path: Path) -> Path | None:
+        """Return the input that is the same file as a path, by this or another name, or a link of any kind.
+
+        Args:
+            path: of an output. A path in a folder that was opened as one dataset is part of that input.
+        """
+        if isinstance(path, StorePath):
+            return next((path for name in self._names if object_path(name) == path), None)
+        target = _identity(path)
+        if target is not None and target in self._by_identity:
+            return self._by_identity[target]
+        around = (self._by_path.get(part) for part in path.resolve().parents)
+        return next((item for item in around if item is not None and is_dataset(item)), None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

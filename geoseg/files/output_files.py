@@ -16,14 +16,14 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 from geoseg.errors import OutputError
 from geoseg.files.disk import explain, writing
-from geoseg.files.inputs import input_at
+from geoseg.files.inputs import Inputs
 from geoseg.files.leftovers import BACKUP, Marker, clear
 from geoseg.files.store_path import StorePath, folder_beside
 from geoseg.files.uploads import Uploads
@@ -46,13 +46,13 @@ def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[s
         RuntimeMissingError: a path is in a store, and obstore is not installed.
     """
     targets: set[Path] = set()
-    named = [str(path) for path in inputs]
+    read = Inputs([str(path) for path in inputs])
     for path in paths:
         with writing(path):
-            _check_one(path, overwrite, named, targets)
+            _check_one(path, overwrite, read, targets)
 
 
-def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[Path]) -> None:
+def _check_one(path: Path, overwrite: bool, inputs: Inputs, targets: set[Path]) -> None:
     """Check one file as `check_writable` does, and add it to those that were checked."""
     if not isinstance(path, StorePath):
         _check_kind(path)
@@ -62,7 +62,7 @@ def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[
     if target in targets:
         raise OutputError(f"{path}: two outputs have this name; name a file for each")
     for part in (path, *([] if isinstance(path, StorePath) else _sidecars(target))):
-        if (opened := input_at(part, inputs)) is not None:
+        if (opened := inputs.at(part)) is not None:
             what = "an input" if opened.resolve() == target else f"an input ({opened})"
             raise OutputError(f"{part}: is {what} of this run; write to another file")
     targets.add(target)
@@ -151,6 +151,8 @@ class OutputFiles:
                             prefix=f".{target.name}.", suffix=".partial", dir=folder_beside(target)
                         )
                         self._folders[parent] = Path(made)
+                        # A mask of permissions (umask) may leave a folder that cannot be emptied.
+                        os.chmod(made, stat.S_IRWXU)
                         self._markers.append(Marker(Path(made)))
         except BaseException:
             self.__exit__()
@@ -179,12 +181,13 @@ class OutputFiles:
             with writing(target), self.path(target).open("rb+") as file:
                 os.fsync(file.fileno())
         with writing(self._targets[0]), Uploads(replace=self._overwrite) as uploads, ExitStack() as undo:
+            kept = frozenset(target.resolve() for target in self._targets)
             for target in reversed(self._targets):
                 with writing(target):
                     if isinstance(target, StorePath):
                         uploads.add(self.path(target), target, last=target is self._targets[0])
                     else:
-                        _exchange(self.path(target), target.resolve(), undo)
+                        _exchange(self.path(target), target.resolve(), undo, kept)
             undo.pop_all()
 
     def __exit__(self, *_: object) -> None:
@@ -198,9 +201,14 @@ class OutputFiles:
         self._folders.clear()
 
 
-def _exchange(new: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file to its final path and remove sidecar files of the old one; `undo` restores all of them."""
+def _exchange(new: Path, target: Path, undo: ExitStack, kept: Set[Path]) -> None:
+    """Move a file to its final path and remove sidecar files of the old one; `undo` restores all of them.
+
+    Outputs of the run (`kept`) are not taken for sidecar files: a network may name its data `model.onnx.ovr`.
+    """
     for stale in _sidecars(target):
+        if stale in kept:
+            continue
         _back_up(stale, new.parent, undo)
         stale.unlink(missing_ok=True)
     _back_up(target, new.parent, undo)
@@ -248,11 +256,34 @@ def write_report(folder: Path, texts: Mapping[str, str], *, overwrite: bool = Tr
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`; then no file is written.
     """
-    named = {folder / name: text for name, text in texts.items()}
-    with made_folder(folder), OutputFiles(list(named), overwrite=overwrite) as files:
-        write_texts(named, files)
+    return write_together({folder / name: text for name, text in texts.items()}, overwrite=overwrite)
+
+
+def write_together(
+    texts: Mapping[Path, str], *, overwrite: bool, finished: Mapping[Path, Path] | None = None
+) -> tuple[Path, ...]:
+    """Write text files and move finished files to their paths, all or none; return the paths.
+
+    Args:
+        texts: by path; folders are created if needed.
+        overwrite: whether existing files are replaced.
+        finished: files of this run on the same disk, by the path that each is moved to.
+
+    Raises:
+        OutputError: a file cannot be written, or exists without `overwrite`; then no file is written.
+    """
+    finished = finished or {}
+    targets = [*texts, *finished]
+    with ExitStack() as stack:
+        for folder in dict.fromkeys(target.parent for target in targets):
+            stack.enter_context(made_folder(folder))
+        files = stack.enter_context(OutputFiles(targets, overwrite=overwrite))
+        write_texts(texts, files)
+        for target, file in finished.items():
+            with writing(target):
+                shutil.move(file, files.path(target))
         files.commit()
-    return tuple(named)
+    return tuple(targets)
 
 
 @contextmanager

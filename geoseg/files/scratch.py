@@ -23,6 +23,7 @@ from geoseg.errors import GeosegError, OutputError
 from geoseg.files.closing import Closing
 from geoseg.files.disk import failures, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
+from geoseg.files.machine import temporary_folder
 
 PREFIX = ".geoseg-"
 """Prefix of the names of folders for scratch files."""
@@ -39,8 +40,8 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         OutputError: the folder cannot be created.
     """
     with ExitStack() as stack:
-        with scratching(parent or Path(tempfile.gettempdir())):
-            clear(parent or Path(tempfile.gettempdir()))
+        with scratching(parent or temporary_folder()):
+            clear(parent or temporary_folder())
             folder = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True)
             )
@@ -91,7 +92,7 @@ def _explain_scratch(folder: Path, error: Exception) -> OutputError:
     """Return an error that states why scratch files cannot be written, and how to choose another folder."""
     scratch = next((part for part in (folder, *folder.parents) if part.name.startswith(PREFIX)), None)
     parent = folder if scratch is None else scratch.parent
-    temporary = Path(tempfile.gettempdir())
+    temporary = temporary_folder()
     remedy = "set TMPDIR to another folder" if temporary == parent else "write the output to another disk"
     if is_full(parent, error):
         why, remedy = "the disk is full", f"free some space, or {remedy}"

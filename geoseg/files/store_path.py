@@ -7,9 +7,10 @@ found in one way everywhere; what differs is said here: it has no file of this m
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from geoseg.files.machine import temporary_folder
 
 SCHEMES = {"s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/"}
 """GDAL's prefix of the paths of each kind of store."""
@@ -127,4 +128,4 @@ def folder_beside(path: Path) -> Path:
 
     It is that of the output, whose disk has room for it; for an object, that of temporary files (`TMPDIR`).
     """
-    return Path(tempfile.gettempdir()) if isinstance(path, StorePath) else path.resolve().parent
+    return temporary_folder() if isinstance(path, StorePath) else path.resolve().parent

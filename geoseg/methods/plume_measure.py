@@ -156,7 +156,9 @@ def main_axis(weights: Image, mask: Mask, pixel_size_m: tuple[float, float]) -> 
     if not weight.sum() > 0:
         weight = np.ones(len(rows))
     up, right = -rows * pixel_size_m[0], cols * pixel_size_m[1]
-    spread = np.cov(np.stack([right, up]), aweights=weight + 1e-12) if len(rows) > 1 else np.eye(2)
+    # Not divided by the degrees of freedom, of which there are none where one pixel holds all enhancement.
+    places = np.stack([right, up])
+    spread = np.cov(places, aweights=weight + 1e-12, ddof=0) if len(rows) > 1 else np.eye(2)
     _, vectors = np.linalg.eigh(spread)
     east, north = vectors[:, -1]
     return float(np.degrees(np.arctan2(east, north)) % 180)

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.files.output_files import write_report
+from geoseg.files.output_files import write_together
 from geoseg.outputs.map_sheet import PRINTED_ROWS, MapSheet, script_hash, viewer_script
 from geoseg.text_columns import align
 
@@ -199,33 +199,39 @@ def to_html(report: Report) -> str:
     )
 
 
-def write(report: Report, folder: Path, *, overwrite: bool = True) -> tuple[Path, ...]:
+def write(
+    report: Report,
+    folder: Path | None,
+    *,
+    page: Path | None = None,
+    finished: Mapping[Path, Path] | None = None,
+    overwrite: bool = True,
+) -> tuple[Path, ...]:
     """Write `report.html`, and the numbers as JSON and CSV, into a folder; return the paths.
 
     Args:
         report: what to write.
         folder: is made where it does not exist.
+        page: a file for the HTML page alone.
+        finished: other files of the run, by the path that each is moved to together with those of the report.
         overwrite: whether existing files are replaced.
 
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`; then none is.
     """
+    html = to_html(report)
     texts = {
-        PAGE: to_html(report),
+        PAGE: html,
         report.json_name: json.dumps(dict(report.data), indent=2, allow_nan=False) + "\n",
         **{name: table.to_csv() for name, table in report.csv.items()},
         **report.files,
     }
-    return write_report(folder, texts, overwrite=overwrite)
-
-
-def write_page(report: Report, path: Path, *, overwrite: bool = True) -> None:
-    """Write the HTML page alone.
-
-    Raises:
-        OutputError: the file cannot be written, or exists without `overwrite`.
-    """
-    write_report(path.parent, {path.name: to_html(report)}, overwrite=overwrite)
+    named = {folder / name: text for name, text in texts.items()} if folder is not None else {}
+    # The page may be that of the folder.
+    if page is not None and page.resolve() not in {path.resolve() for path in named}:
+        named[page] = html
+    write_together(named, finished=finished, overwrite=overwrite)
+    return tuple(named)
 
 
 @cache

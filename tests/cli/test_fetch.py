@@ -127,6 +127,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _dripping_head(self) -> None:
         self._slowly(b"HTTP/1.1 200 OK\r\n")
 
+    def _tail(self) -> None:
+        """The file, and lines after it that never end."""
+        self._send(b"%x\r\n%s\r\n0\r\n" % (len(WEIGHTS), WEIGHTS), Transfer_Encoding="chunked")
+        self._slowly(b"T: x\r\n")
+
+    def _dripping_chunk(self) -> None:
+        self._send(b"", Transfer_Encoding="chunked")
+        self._slowly(b"0")
+
     def _slowly(self, text: bytes) -> None:
         with suppress(OSError):
             for index in range(10**6):
@@ -252,6 +261,17 @@ def test_a_slow_download_is_given_up(server: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(fetch_module, "SPEED_PERIOD_S", 0.3)
     with pytest.raises(FetchError, match="too slow"):
         download(f"{server}/drip", SHA, tmp_path / "model.onnx", CONSOLE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["tail", "dripping_chunk"])
+def test_lines_that_never_end_are_given_up(
+    path: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reading of heads and tails of chunks returns no bytes by which a download would be too slow."""
+    monkeypatch.setattr(fetch_module, "SPEED_PERIOD_S", 0.5)
+    with pytest.raises(FetchError, match="took too long"):
+        download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -97,6 +97,12 @@ def test_a_network_is_fetched_with_what_its_repository_states(
     assert not [*(tmp_path / "models").iterdir()]
 
 
+def test_models_need_a_folder(hub: Hub, tmp_path: Path, geoseg: Geoseg) -> None:
+    (tmp_path / "models").write_text("")
+    _, err = geoseg("models", "describe", "hf:org/one", "-o", tmp_path / "bundle", code=6)
+    assert "models" in err
+
+
 def test_a_file_may_be_named(hub: Hub, tmp_path: Path, geoseg: Geoseg) -> None:
     assert hub.files["org/many"]
     _, err = geoseg("models", "describe", "hf:org/many", "-o", tmp_path / "bundle", code=2)

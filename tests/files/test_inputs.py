@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.files.inputs import input_at, local_files, not_an_input, opened, reading_inputs
+from geoseg.files.inputs import Inputs, local_files, not_an_input, opened, reading_inputs
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_an_input_is_known_by_every_name(place: Path) -> None:
     with reading_inputs():
         opened("soft.tif")
         for name in ("a.tif", "hard.tif", "soft.tif", "folder/hard.tif", "./plain/../a.tif"):
-            assert input_at(Path(name)) is not None, name
+            assert Inputs().at(Path(name)) is not None, name
         for name in ("other.tif", "new.tif", "dead.tif", "plain/new.tif", "a.tif/new.tif"):
-            assert input_at(Path(name)) is None, name
+            assert Inputs().at(Path(name)) is None, name
         not_an_input("soft.tif")
-        assert input_at(Path("a.tif")) is None
+        assert Inputs().at(Path("a.tif")) is None
 
 
 @pytest.mark.parametrize("store", ["cube.zarr", "store"])
@@ -89,22 +89,22 @@ def test_what_lies_in_a_store_is_part_of_it(store: str, place: Path) -> None:
     with reading_inputs():
         opened(store)
         opened(place)
-        assert input_at(Path(store) / "new.tif") is not None
-        assert input_at(Path("plain/new.tif")) is None, "a folder of files is not opened as a whole"
+        assert Inputs().at(Path(store) / "new.tif") is not None
+        assert Inputs().at(Path("plain/new.tif")) is None, "a folder of files is not opened as a whole"
 
 
 def test_runs_know_their_own_inputs_and_those_around_them(place: Path) -> None:
     seen: list[Path | None] = []
     opened("a.tif")  # outside of a run nothing is kept
     with reading_inputs():
-        assert input_at(Path("a.tif")) is None
+        assert Inputs().at(Path("a.tif")) is None
         opened("a.tif")
         with reading_inputs():
-            assert input_at(Path("a.tif")) is not None
+            assert Inputs().at(Path("a.tif")) is not None
             opened("z.zip")
-        assert input_at(Path("z.zip")) is None
-        other = threading.Thread(target=lambda: seen.append(input_at(Path("a.tif"))))
+        assert Inputs().at(Path("z.zip")) is None
+        other = threading.Thread(target=lambda: seen.append(Inputs().at(Path("a.tif"))))
         other.start()
         other.join()
     assert seen == [None]
-    assert input_at(Path("a.tif"), ["a.tif"]) is not None
+    assert Inputs(["a.tif"]).at(Path("a.tif")) is not None

@@ -15,7 +15,7 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError
 from geoseg.features import Features
-from geoseg.files.output_files import OutputFiles
+from geoseg.files.output_files import OutputFiles, write_together
 from geoseg.outputs import Layer, check_writable, companions, open_layers, write_report
 from geoseg.outputs.layer import Kind
 from geoseg.run_record import RunRecord
@@ -184,6 +184,32 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     for place in (folder / "a.txt", folder / ("x" * 300)):
         with pytest.raises(OutputError):
             write_report(place, {"c.txt": "5"})
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_an_output_is_no_sidecar_of_another(tmp_path: Path, order: slice) -> None:
+    texts = {tmp_path / "model.onnx": "1", tmp_path / "model.onnx.ovr": "2"}
+    (tmp_path / "model.onnx.msk").write_text("old")
+    write_together(dict([*texts.items()][order]), overwrite=False)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "model.onnx": "1",
+        "model.onnx.ovr": "2",
+    }
+
+
+def test_texts_and_finished_files_appear_together(tmp_path: Path) -> None:
+    made, folder = tmp_path / "scratch" / "map.tif", tmp_path / "new" / "maps"
+    made.parent.mkdir()
+    made.write_bytes(b"1")
+    texts, finished = {tmp_path / "new" / "page.html": "2"}, {folder / "0" / "map.tif": made}
+    (tmp_path / "blocked").write_text("")
+    refused = {tmp_path / "blocked" / "map.tif": made}
+    with pytest.raises(OutputError, match="blocked"):
+        write_together(texts, finished=refused, overwrite=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blocked", "scratch"]
+    assert write_together(texts, finished=finished, overwrite=False) == (*texts, *finished)
+    assert (folder / "0" / "map.tif").read_bytes() == b"1"
+    assert not made.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")

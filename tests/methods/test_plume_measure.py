@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS, EffectiveWind
+from geoseg.methods.methane_rate import (
+    MOL_PER_PPM_M,
+    MOLAR_MASS,
+    SECONDS,
+    EffectiveWind,
+    cross_section_rate,
+)
 from geoseg.methods.plume_measure import (
     _sums_of_patches,
     background_error,
@@ -102,6 +108,20 @@ def test_the_long_axis_and_the_upwind_end(angle: float) -> None:
     assert min(abs(axis - angle), 180 - abs(axis - angle)) < 3
     row, col = upwind_end(mask, angle, (20.0, 20.0))
     assert along[row, col] < -17
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-30, 1.0, 1e5, 3e38])
+@pytest.mark.parametrize("pixels", [1, 2, 100])
+def test_the_axis_is_finite_where_one_pixel_holds_all_enhancement(weight: float, pixels: int) -> None:
+    mask = np.zeros((60, 60), np.bool_)
+    mask[20, 10 : 10 + min(pixels, 10)] = True
+    mask[20 : 20 + max(pixels // 10, 1), 10] = True
+    weights = np.zeros(mask.shape, np.float32)
+    weights[20, 10] = weight
+    axis = main_axis(weights, mask, (20.0, 30.0))
+    assert 0 <= axis <= 180
+    moles = np.where(mask, weights, np.nan)
+    assert np.isfinite(cross_section_rate(moles, (20.0, 30.0), axis, 2.0))
 
 
 def test_screens_by_hand() -> None:

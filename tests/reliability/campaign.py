@@ -31,7 +31,7 @@ from pathlib import Path
 from geoseg.cli import main as geoseg_main
 
 from tests.reliability.mutations import mutate
-from tests.reliability.odd_arguments import mutate_argument
+from tests.reliability.odd_arguments import mutate_argument, rename_argument
 from tests.reliability.subjects import SUBJECTS, Subject, write_corpus
 
 DOCUMENTED = frozenset({0, 2, 3, 4, 5, 6})
@@ -48,6 +48,9 @@ DEADLOCK_S = 240.0
 
 ARGUMENTS = 0.1
 """Share of cases in which an argument is replaced, not a file damaged."""
+
+NAMES = 0.05
+"""Share of cases in which an input gets an odd name."""
 
 ADDRESS_SPACE = 12 * 2**30
 """Bytes that a command may map, so that a declared size cannot take the memory of the machine."""
@@ -73,6 +76,10 @@ class Case:
     """Processor time."""
     stderr: str = ""
     faults: list[str] = field(default_factory=list)
+    before: Callable[[], None] | None = None
+    """Is called in the process of the command before it."""
+    changes: bool = False
+    """Whether files are changed from outside during the run: inputs are not compared, and outputs may go."""
 
     def __str__(self) -> str:
         """One case for a person: what was done, what is wrong, the last words."""
@@ -97,7 +104,7 @@ def warm() -> None:
         import_module(name)
 
 
-def _in_child(folder: Path, command: Sequence[str]) -> None:
+def _in_child(folder: Path, command: Sequence[str], before: Callable[[], None] | None) -> None:
     """Run geoseg in the folder of a case, with streams into files; does not return."""
     os.chdir(folder)
     (folder / "tmp").mkdir()
@@ -111,10 +118,12 @@ def _in_child(folder: Path, command: Sequence[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.argv = ["geoseg", *command]
+    if before is not None:
+        before()
     geoseg_main()
 
 
-def start(folder: Path, command: Sequence[str]) -> int:
+def start(folder: Path, command: Sequence[str], before: Callable[[], None] | None = None) -> int:
     """Fork a process for a command and return its number."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -123,7 +132,7 @@ def start(folder: Path, command: Sequence[str]) -> int:
         return pid
     code = 1
     try:
-        _in_child(folder, command)
+        _in_child(folder, command, before)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
         sys.stdout.flush()
@@ -165,7 +174,7 @@ def _judge(case: Case, folder: Path, before: dict[str, str]) -> None:
         case.faults.append(f"{len(told)} lines on stderr")
     if noise := _NOISE.search(case.stderr):
         case.faults.append(f"noise on stderr: {noise[0]}")
-    if _digest(folder / "in") != before:
+    if not case.changes and _digest(folder / "in") != before:
         case.faults.append("inputs changed")
     around = {path.name for path in folder.iterdir()} - {
         "in",
@@ -179,6 +188,8 @@ def _judge(case: Case, folder: Path, before: dict[str, str]) -> None:
     if left:
         case.faults.append(f"left behind: {', '.join(left[:3])}")
     made = [path for path in (folder / "out").rglob("*") if path.name != "keep"]
+    if case.changes:
+        made = [path for path in made if path.is_file()]
     if case.code and made and not is_batch:
         case.faults.append(f"half an output: {made[0].name}")
     if any(".partial" in path.name or path.name.startswith(".geoseg") for path in made):
@@ -195,8 +206,10 @@ def _prepare(index: int, seed: int, corpus: Path, work: Path) -> tuple[Case, Pat
     lay_out(subject, corpus, folder)
     file = rng.choice(sorted(path for path in (folder / "in").glob(subject.target) if path.is_file()))
     command = subject.command
-    if rng.random() < ARGUMENTS:
+    if (drawn := rng.random()) < ARGUMENTS:
         mutation, command = mutate_argument(command, rng)
+    elif drawn < ARGUMENTS + NAMES:
+        mutation, command = rename_argument(folder, command, rng)
     else:
         mutation = mutate(file, rng)
     name = str(file.relative_to(folder / "in"))
@@ -235,7 +248,7 @@ def run_cases(cases: Iterator[tuple[Case, Path]], jobs: int) -> list[Case]:
                 break
             case, folder = found
             before = _digest(folder / "in")
-            running[start(folder, case.command)] = (case, folder, time.monotonic(), before)
+            running[start(folder, case.command, case.before)] = (case, folder, time.monotonic(), before)
         for pid, (case, folder, began, before) in list(running.items()):
             ended, status, used = os.wait4(pid, os.WNOHANG)
             if not ended and time.monotonic() - began <= DEADLOCK_S:

@@ -1,6 +1,6 @@
 """Inputs made to harm, each in a forked process as in the campaign; none of them is chosen by chance.
 
-python -m tests.reliability.hostile [--every 5] [--kind GeoTIFF] [--jobs 2]
+python -m tests.reliability.hostile [--every 5] [--offset 2] [--kind GeoTIFF] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -227,6 +227,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--offset", type=int, default=0, help="the first case, with --every")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--kind", help="of the input")
     parser.add_argument("--only", type=int, nargs="*", default=[], help="numbers of the cases to run")
@@ -235,7 +236,11 @@ def main() -> None:
     numbered = list(enumerate(all_cases()))
     if given.kind:
         numbered = [pair for pair in numbered if pair[1].subject.kind == given.kind]
-    chosen = [pair for pair in numbered if pair[0] in given.only] if given.only else numbered[:: given.every]
+    chosen = (
+        [pair for pair in numbered if pair[0] in given.only]
+        if given.only
+        else numbered[given.offset :: given.every]
+    )
     work = given.keep or Path(tempfile.mkdtemp(prefix="hostile-"))
     work.mkdir(parents=True, exist_ok=True)
     try:

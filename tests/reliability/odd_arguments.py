@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 PATHS = (
     "in/" + "x" * 300 + ".tif", "/".join(["in"] + ["d" * 200] * 25) + ".tif",
@@ -22,6 +23,30 @@ OUTPUTS = (
     "out/\udcff.gpkg", "/dev/null/map.gpkg",
 )  # fmt: skip
 """What takes the place of an output."""
+
+
+NAMES = (
+    "-o", "--help", "a\nb", "\udcff", "\x1b[31m", " ", "a:b", "a,b", "a;b", "a?b", "a#b", "a%20b", "%d",
+    "{0}", "[1]", "*", "$HOME", "`id`", "'", '"', "<b>&amp;", "\u202ea", "é", "x" * 240, "NETCDF:x",
+    "vrt:", "..a", "a|b", "a\\b",
+)  # fmt: skip
+"""What takes the place of the stem of an input."""
+
+
+def rename_argument(folder: Path, command: Sequence[str], rng: random.Random) -> tuple[str, tuple[str, ...]]:
+    """Give a file among the arguments of a command an odd name; returns the damage and the command."""
+    changed = list(command)
+    places = [
+        index for index, word in enumerate(command) if word.startswith("in/") and (folder / word).is_file()
+    ]
+    if not places:
+        return "none", tuple(command)
+    index = rng.choice(places)
+    old = folder / command[index]
+    new = old.with_name(rng.choice(NAMES) + old.suffix)
+    old.rename(new)
+    changed[index] = str(new.relative_to(folder))
+    return "odd name", tuple(changed)
 
 
 def mutate_argument(command: Sequence[str], rng: random.Random) -> tuple[str, tuple[str, ...]]:

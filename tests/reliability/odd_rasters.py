@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,6 +47,7 @@ def transform(path: Path, rng: random.Random) -> None:
             Affine(0, 0, 5, 0, 0, 5), Affine(1e-300, 0, 0, 0, -1e-300, 0), Affine(1e300, 0, 0, 0, -1e300, 0),
             Affine(10, 10, 0, 10, 10, 0), Affine(10, 0, 1e18, 0, -10, -1e18), Affine(0, 10, 5e5, 10, 0, 5e6),
             Affine(-10, 0, 5e5, 0, 10, 5e6), Affine(7, 7, 5e5, 7, -7, 5e6),
+            Affine(1e-6, 0, 5e5, 0, -1e-6, 5.5e6), Affine(2e5, 0, 5e5, 0, -2e5, 5.5e6),
         ]
     )  # fmt: skip
 
@@ -152,6 +154,24 @@ def scales(path: Path, rng: random.Random) -> None:
         file.offsets = (rng.choice([NAN, 0.0, INF, 1e300]),) * file.count
 
 
+def directories(path: Path, rng: random.Random) -> None:
+    """Let an overview be the first directory of a TIFF, or the only one, or let directories form a ring."""
+    _rewrite(path, lambda profile, data: data)
+    with rasterio.open(path, "r+") as file:
+        file.build_overviews([2])
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    end = first + 2 + 12 * struct.unpack_from("<H", content, first)[0]
+    (second,) = struct.unpack_from("<I", content, end)
+    if second:
+        last = second + 2 + 12 * struct.unpack_from("<H", content, second)[0]
+        after_first, after_second = rng.choice([(0, first), (0, 0), (second, first)])
+        struct.pack_into("<I", content, 4, second)
+        struct.pack_into("<I", content, end, after_first)
+        struct.pack_into("<I", content, last, after_second)
+    path.write_bytes(content)
+
+
 def huge(path: Path, rng: random.Random) -> None:
     """Declare a size that no machine holds, of bands with the names of those that are there."""
     side = rng.choice([(2**31 - 1, 2**31 - 1), (2**31 - 1, 10), (10, 2**31 - 1), (3_000_000, 3_000_000)])
@@ -180,4 +200,5 @@ KINDS: Mapping[str, Mutation] = {
     "odd tags": tags,
     "odd scales": scales,
     "huge size": huge,
+    "odd directories": directories,
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from geoseg.errors import GeosegError
 from geoseg.files.disk import existing, explain, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
+from geoseg.files.machine import temporary_folder
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratching
 from geoseg.learn.train import LAST_CHECKPOINT
@@ -93,7 +94,7 @@ def _explaining(folder: Path) -> Iterator[None]:
     except GeosegError:
         raise
     except (OSError, RuntimeError) as error:
-        temporary = Path(tempfile.gettempdir())
+        temporary = temporary_folder()
         place = min((folder, temporary), key=lambda part: free_bytes(existing(part)))
         full = is_full(existing(place), error)
         if not full and not is_refused(error):

@@ -46,6 +46,15 @@ def test_four_hundred_hostile_inputs() -> None:
     _run("hostile", "--every", "7")
 
 
+def test_ten_odd_surroundings() -> None:
+    _run("surroundings", "--every", "41")
+
+
+@pytest.mark.slow
+def test_all_odd_surroundings() -> None:
+    _run("surroundings")
+
+
 def test_three_kills() -> None:
     _run("kills", "--count", "3")
 
