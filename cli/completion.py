@@ -23,16 +23,9 @@ def completer(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
-def _sensors() -> Iterable[str]:
-    from geoseg.spec.presets import sensors
-
-    return sensors()
-
-
-def _satellites() -> Iterable[str]:
-    from geoseg.spec.presets import satellites
-
-    return satellites()
+def _presets(kind: str) -> Iterable[str]:
+    names: Iterable[str] = getattr(import_module("geoseg.spec.presets"), kind)()
+    return names
 
 
 def _models() -> Iterable[str]:
@@ -41,20 +34,8 @@ def _models() -> Iterable[str]:
     return [model.name for model in list_models()]
 
 
-def _encoders() -> Iterable[str]:
-    from geoseg.spec.presets import encoders
-
-    return encoders()
-
-
 def _pulled() -> Iterable[str]:
-    from geoseg.spec.presets import published_models
-
-    return {*_models(), *_encoders(), *published_models()}
-
-
-def _devices() -> Iterable[str]:
-    return ("auto", "cpu", "cuda", "cuda:0")
+    return {*_models(), *_presets("encoders"), *_presets("published_models")}
 
 
 def _methods(task: str, *others: str) -> Iterable[str]:
@@ -64,11 +45,11 @@ def _methods(task: str, *others: str) -> Iterable[str]:
 
 
 SUGGESTIONS: Mapping[str, Callable[[], Iterable[str]]] = {
-    "sensors": _sensors,
-    "satellites": _satellites,
+    "sensors": partial(_presets, "sensors"),
+    "satellites": partial(_presets, "satellites"),
     "models": _models,
-    "devices": _devices,
-    "encoders": _encoders,
+    "devices": lambda: ("auto", "cpu", "cuda", "cuda:0"),
+    "encoders": partial(_presets, "encoders"),
     "pulled": _pulled,
     "water-methods": partial(_methods, "flood", "classical"),
     "change-methods": partial(_methods, "change", "classes"),

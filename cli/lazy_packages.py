@@ -8,10 +8,11 @@ the version alone stand in for these packages; whoever uses one later gets the r
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -47,29 +48,20 @@ class _StandIn(ModuleType):
         return getattr(import_module(self.__name__), attribute)
 
 
-class _Loader(Loader):
-    """Loads a library while stand-ins take the place of the packages that it does not need."""
-
-    def __init__(self, loader: Loader, packages: Sequence[str]) -> None:
-        self._loader = loader
-        self._packages = packages
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        there: dict[str, ModuleType] = {}
-        for name in self._packages:
-            if name not in sys.modules:
-                with suppress(ImportError):  # not installed
-                    there[name] = _StandIn(name)
-        sys.modules.update(there)
-        try:
-            self._loader.exec_module(module)
-        finally:
-            for name, stand_in in there.items():
-                if sys.modules.get(name) is stand_in:
-                    del sys.modules[name]
+def _load(execute: Callable[[ModuleType], None], packages: Sequence[str], module: ModuleType) -> None:
+    """Execute a library while stand-ins take the place of the packages that it does not need."""
+    there: dict[str, ModuleType] = {}
+    for name in packages:
+        if name not in sys.modules:
+            with suppress(ImportError):  # not installed
+                there[name] = _StandIn(name)
+    sys.modules.update(there)
+    try:
+        execute(module)
+    finally:
+        for name, stand_in in there.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
 
 
 class _Finder(MetaPathFinder):
@@ -82,7 +74,8 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, UNUSED[fullname])
+            execute = partial(_load, spec.loader.exec_module, UNUSED[fullname])
+            vars(spec.loader)["exec_module"] = execute
         return spec
 
 

@@ -54,8 +54,8 @@ class FlatPolygons:
 
     def take(self, index: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return the shapely Polygons at positions."""
-        rings, polygons = _members(self.polygons, index)
-        corners, offsets = _members(self.rings, rings)
+        rings, polygons = members(self.polygons, index)
+        corners, offsets = members(self.rings, rings)
         return FlatPolygons(coordinates=self.coordinates[corners], rings=offsets, polygons=polygons).objects
 
     @cached_property
@@ -78,7 +78,7 @@ class FlatPolygons:
         return np.concatenate((least, most)).T
 
 
-def _members(
+def members(
     offsets: NDArray[np.int64], index: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the members of some groups given by offsets, and the offsets of these groups."""

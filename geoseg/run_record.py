@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Annotated, Protocol
+from collections.abc import Callable, Iterable
+from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, JsonValue, field_validator
 
@@ -16,11 +16,8 @@ RECORD_TAG = "GEOSEG_RECORD"
 """TIFF tag (GDAL metadata item) of the record of a run."""
 
 
-class Progress(Protocol):
-    """Called with the progress of a run."""
-
-    def __call__(self, done: int, total: int, unit: str) -> None:
-        """Report `done` of `total` units; `done == total` is the last call."""
+Progress = Callable[[int, int, str], None]
+"""Called with the units done, their total and their name; `done == total` is the last call."""
 
 
 def no_progress(done: int, total: int, unit: str) -> None:

@@ -49,7 +49,7 @@ def read_inputs(inputs: Sequence[str], task: BatchTask, searched: Sequence[Entry
     for text in inputs:
         found = entries_of(text, task)
         if not found:
-            raise UsageError(f"{text}: no scene is in it; name scenes, or a folder or list of scenes")
+            raise UsageError(f"{text}: contains no scene; name scenes, or a folder or list of scenes")
         entries += found
     entries += searched
     unique: dict[object, Entry] = {}

@@ -7,9 +7,10 @@ result does not depend on threads or batches.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,19 +134,10 @@ def finished_window(
     return window, window.slices(tiles.span_window(row, span))
 
 
-class Decide(Protocol):
-    """Turns the scores of finished rows into classes."""
-
-    def __call__(
-        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
-    ) -> tuple[Classes, NDArray[np.uint8]]:
-        """Return class values and their scores in 255ths, (H, W) both.
-
-        Args:
-            scores: (K, H, W) in 0..1.
-            valid: (H, W); True = observed.
-            window: of the rows on the grid. Each pixel of a scene is decided once.
-        """
+Decide = Callable[[NDArray[np.float32], NDArray[np.bool_], Window], tuple[Classes, NDArray[np.uint8]]]
+"""Turns the scores of finished rows, (K, H, W) in 0..1, into class values and their scores in 255ths, (H, W)
+both. The other arguments are which pixels were observed, (H, W), and the window of the rows on the grid. Each
+pixel of a scene is decided once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

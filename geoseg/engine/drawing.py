@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS
 
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Recipe
@@ -105,7 +104,9 @@ def place_of(grid: Grid, step: float) -> Place | None:
             north = (col - grid.width / 2, row - grid.height / 2)
     except UsageError:
         north = (0.0, -1.0)
-    return Place(lonlat=lonlat, north=north, crs=crs_text(crs))
+    authority = crs.to_authority()
+    code = f" ({':'.join(authority)})" if authority else ""
+    return Place(lonlat=lonlat, north=north, crs=crs.name + code)
 
 
 def aspect_of(grid: Grid) -> float:
@@ -115,12 +116,6 @@ def aspect_of(grid: Grid) -> float:
     down, right = grid.pixel_size_m
     aspect = down / right if right > 0 else 1.0
     return min(max(aspect, 1 / MOST_ASPECT), MOST_ASPECT) if math.isfinite(aspect) else 1.0
-
-
-def crs_text(crs: CRS) -> str:
-    """Return the name of a CRS with its code."""
-    authority = crs.to_authority()
-    return f"{crs.name} ({':'.join(authority)})" if authority else crs.name
 
 
 def _measured(recipe: Recipe) -> tuple[NDArray[np.float32], ColourBar]:

@@ -8,7 +8,6 @@ without invariant pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +22,6 @@ QUANTILES = 256
 """Number of quantiles of a matched histogram."""
 GAINS = (0.2, 5.0)
 """Plausible range of gains; others mean that the dates show different places or have different units."""
-
-
-class Normalisation(Protocol):
-    """Converts values of the second date to the radiometry of the first."""
-
-    def __call__(self, after: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (B, …) normalised values of (B, …)."""
-
-    @property
-    def description(self) -> str:
-        """Description for the run record, one line."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,6 +79,10 @@ class Histograms:
             target[...] = np.interp(values, x, y) + beyond
             target[np.isnan(values)] = np.nan
         return out
+
+
+Normalisation = Unchanged | Lines | Histograms
+"""Converts values (B, …) of the second date to the radiometry of the first; described in one line."""
 
 
 def fit_lines(before: Matrix, after: Matrix) -> Lines:

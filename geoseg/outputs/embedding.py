@@ -88,7 +88,7 @@ class EmbeddingSink:
             greatest = np.abs(values[:, valid]).max(axis=1)
             np.maximum(self._greatest, greatest, out=self._greatest)
         with writing(self.path):
-            self._work.write(out, window=_raster(window))
+            self._work.write(out, window=RasterWindow(window.col, window.row, window.width, window.height))
 
     def finish(self, record: RunRecord) -> None:
         """Copy the working file into a COG with the record.
@@ -145,7 +145,3 @@ class EmbeddingSink:
             self._work = None
         with rasterio.open(work, "r+") as file:
             file.update_tags(**self._tags, **{RECORD_TAG: record.model_dump_json()})
-
-
-def _raster(window: Window) -> RasterWindow:
-    return RasterWindow(window.col, window.row, window.width, window.height)

@@ -55,7 +55,7 @@ def graticule(picture: Image.Image, place: Place, size: tuple[int, int]) -> tupl
         _draw_line(draw, above, nodes)
         text = degree_text(float(_wrapped(np.array(values))), "EW", step)
         below += _crossing(above[-1], picture.width, text)
-    for values, step in _parallels(lat):
+    for values, step in _levels(lat):
         _draw_line(draw, lat - values, nodes)
         left += _crossing((lat - values)[:, 0], picture.height, degree_text(values, "NS", step))
     return below, left
@@ -75,23 +75,14 @@ def _meridians(lon: Floats) -> Sequence[tuple[float, float]]:
     return _levels(inside)
 
 
-def _parallels(lat: Floats) -> Sequence[tuple[float, float]]:
-    """Return the latitudes that are drawn, each with the step between them."""
-    return _levels(lat)
-
-
 def _levels(degrees: Floats) -> Sequence[tuple[float, float]]:
     low, high = float(degrees.min()), float(degrees.max())
     if low == high:
         return []
-    step = _round_degrees((high - low) / LINES)
-    return [(number * step, step) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _round_degrees(wanted: float) -> float:
-    """Return a round step: 1, 2 or 5 times a power of ten, in degrees."""
+    wanted = (high - low) / LINES
     power = 10.0 ** math.floor(math.log10(wanted))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted * 0.99)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted * 0.99)
+    return [(number * step, step) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def degree_text(value: float, letters: str, step: float) -> str:

@@ -118,7 +118,10 @@ def layer_qml(layer: Layer, view: View, facts: StyleFacts) -> str:
     if view.column:
         _categorised(document, view.classes, view.column, layer.shape)
     else:
-        _outlined(document)
+        # A dark outline without fill.
+        renderer = ElementTree.SubElement(document, "renderer-v2", type="singleSymbol", symbollevels="0")
+        symbols = ElementTree.SubElement(renderer, "symbols")
+        _fill(symbols, name="0", color="0,0,0,0", outline_color="60,60,60,255", style="no")
     if layer.name != SCENE_LAYER:
         labelling(document, layer)
     fields(
@@ -204,13 +207,6 @@ def _categorised(
             outline_color=f"{red},{green},{blue},255",
             style="solid",
         )
-
-
-def _outlined(document: ElementTree.Element) -> None:
-    """Add a dark outline without fill."""
-    renderer = ElementTree.SubElement(document, "renderer-v2", type="singleSymbol", symbollevels="0")
-    symbols = ElementTree.SubElement(renderer, "symbols")
-    _fill(symbols, name="0", color="0,0,0,0", outline_color="60,60,60,255", style="no")
 
 
 def _marker(parent: ElementTree.Element, *, name: str, color: str) -> None:

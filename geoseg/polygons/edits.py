@@ -36,14 +36,23 @@ class _Batch:
 class Edits:
     """Changes made by cleaning, to be applied to the class raster in their order."""
 
-    def __init__(self, spill: Spill | None = None, most: int = 2**21, dropped: Dropped | None = None) -> None:
+    def __init__(
+        self,
+        spill: Spill | None = None,
+        most: int = 2**21,
+        dropped: Dropped | None = None,
+        *,
+        kept: bool = True,
+    ) -> None:
         """Start without edits.
 
         Args:
             spill: for edits that do not fit memory; None: all stay in memory.
             most: corners in memory.
             dropped: is told of regions that become background.
+            kept: whether edits are kept; False for maps without a class raster and a picture.
         """
+        self.kept = kept
         self._dropped = dropped
         self._spill, self._most = spill, most
         self._batches: list[_Batch] = []
@@ -58,14 +67,15 @@ class Edits:
         Raises:
             OutputError: there is no space for a scratch file.
         """
-        if not len(outlines):
+        if not self.kept or not len(outlines):
             return
         sizes = (len(outlines.cols), len(outlines.rings) - 1, len(outlines))
         rows = int(outlines.rows.min()), int(outlines.rows.max())
         offset = 0
         kept: tuple[Outlines | None, Ints | None] = outlines, values
         if self._spill is not None and self._corners + sizes[0] > self._most:
-            offset = self._spill.append(_packed(outlines, values))
+            parts = (outlines.cols, outlines.rows, np.diff(outlines.rings), np.diff(outlines.regions), values)
+            offset = self._spill.append(np.concatenate([np.asarray(part, np.int32) for part in parts]))
             kept = None, None
         else:
             self._corners += sizes[0]
@@ -124,19 +134,6 @@ class Edits:
             regions=np.append(0, np.cumsum(counts, dtype=np.int64)),
         )
         return outlines, values.astype(np.int64)
-
-
-class NoEdits(Edits):
-    """Forgets all edits, for maps without a class raster."""
-
-    def add(self, outlines: Outlines, values: Ints) -> None:
-        """Do nothing."""
-
-
-def _packed(outlines: Outlines, values: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    """Return outlines and values as one array."""
-    parts = (outlines.cols, outlines.rows, np.diff(outlines.rings), np.diff(outlines.regions), values)
-    return np.concatenate([np.asarray(part, np.int32) for part in parts])
 
 
 def _reach(outlines: Outlines, row: int, stop: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

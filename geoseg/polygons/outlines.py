@@ -9,9 +9,9 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from geoseg.features import FlatPolygons
+from geoseg.features import FlatPolygons, members
 from geoseg.polygons.graphs import walk_rings
-from geoseg.polygons.segments import Ints, Rings, ramp, spans
+from geoseg.polygons.segments import Ints, Rings, ramp
 
 Polygons = NDArray[np.object_]
 
@@ -47,7 +47,7 @@ class Outlines:
 
     def take(self, index: Ints) -> Outlines:
         """Return the outlines at positions."""
-        rings, regions = spans(self.regions, index)
+        rings, regions = members(self.regions, index)
         return Outlines(**self._corners(rings), regions=regions)
 
     def as_regions(self, rings: Ints) -> Outlines:
@@ -64,7 +64,7 @@ class Outlines:
 
     def _corners(self, rings: Ints) -> dict[str, NDArray[np.signedinteger]]:
         """Return the corners of some rings and their offsets."""
-        corners, offsets = spans(self.rings, rings)
+        corners, offsets = members(self.rings, rings)
         return {"cols": self.cols[corners], "rows": self.rows[corners], "rings": offsets}
 
 
@@ -282,8 +282,8 @@ def _cut_at_touches(keys: Ints, offsets: Ints, owner: Ints) -> tuple[Ints, Ints,
         return np.arange(len(keys)), offsets, owner
     whole = np.ones(len(owner), np.bool_)
     whole[touching] = False
-    corners, _ = spans(offsets, np.flatnonzero(whole))
-    own, starts = spans(offsets, touching)
+    corners, _ = members(offsets, np.flatnonzero(whole))
+    own, starts = members(offsets, touching)
     cut, lengths, first = _loops(ring_of[own] * span + (keys[own] - low), starts)
     return (
         np.concatenate((corners, own[cut])),

@@ -23,7 +23,7 @@ from geoseg.polygons.clean import (
     short,
     to_features,
 )
-from geoseg.polygons.edits import Dropped, Edits, NoEdits
+from geoseg.polygons.edits import Dropped, Edits
 from geoseg.polygons.large import POINT_BYTES, large_polygon
 from geoseg.polygons.limits import Storage
 from geoseg.polygons.outlines import join, outline, rectangles
@@ -86,11 +86,7 @@ class Polygoniser:
         self._nodata: list[NDArray[np.float64]] = []
         self._nodata_above = np.zeros(grid.width, np.bool_)
         self._count = 0
-        self.edits = (
-            Edits(storage.spill, self._limits.edits, dropped)
-            if storage.keep_edits
-            else NoEdits(dropped=dropped)
-        )
+        self.edits = Edits(storage.spill, self._limits.edits, dropped, kept=storage.keep_edits)
         """Changes made by cleaning so far, in pixel coordinates."""
         self._patches: PatchFilter | None = None
         if cleaning.min_patch or cleaning.patch_seed:
@@ -140,7 +136,7 @@ class Polygoniser:
 
     def _complete(self, regions: Regions) -> Iterator[Features]:
         """Yield the features of complete regions, some at a time; at least one batch."""
-        if isinstance(self.edits, NoEdits):
+        if not self.edits.kept:
             gone = short(regions, self._cleaning)
             if gone.any():
                 self.edits.drop(regions.take(gone))
@@ -203,7 +199,7 @@ class Polygoniser:
                 f"{many}; polygons of more than {self._limits.polygon_bytes / 1e6:,.0f} MB cannot be "
                 f"written; or {MANY}"
             )
-        if len(drop(region, cleaning, NoEdits())) == 0:
+        if len(drop(region, cleaning, Edits(kept=False))) == 0:
             raise SceneError(f"{many}, or choose a smaller minimum area; or {MANY}")
         polygon = large_polygon(self._tracer.take(region.ids), self._grid.transform)
         shapes = np.array([shapely.box(*polygon.bounds)], object)

@@ -74,12 +74,6 @@ def among(values: Ints, wanted: Ints) -> NDArray[np.bool_]:
     return np.asarray(ascending[at] == values)
 
 
-def spans(offsets: Ints, index: Ints) -> tuple[Ints, Ints]:
-    """Return the members of some groups given by offsets, and the offsets of these groups."""
-    lengths = np.diff(offsets)[index]
-    return np.repeat(offsets[:-1][index], lengths) + ramp(lengths), np.append(0, np.cumsum(lengths))
-
-
 def ramp(lengths: Ints) -> Ints:
     """Return 0, 1, … n - 1 for each n, concatenated."""
     ends = np.cumsum(lengths)

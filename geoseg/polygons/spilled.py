@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.features import members
 from geoseg.files.scratch import Spill
 from geoseg.polygons.graphs import walk_rings
-from geoseg.polygons.segments import Ints, Rings, Segments, among, spans
+from geoseg.polygons.segments import Ints, Rings, Segments, among
 
 Corners = NDArray[np.int32]
 """(n, 3) row, first and last column of segments, as they are stored."""
@@ -18,30 +19,18 @@ SHORTEST = 16
 """Segments of the shortest stretch that is worth a place on disk."""
 
 _SEGMENT_BYTES, _LENGTH_BYTES = 12, 4
-_NONE = np.empty(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Extents:
-    """Where closed rings are: each entry holds rings of one region."""
-
-    regions: Ints
-    rings: Ints
-    """Number of rings."""
-    lengths_at: Ints
-    """Byte offset of the number of segments of each ring."""
-    segments: Ints
-    """Number of segments of all rings."""
-    segments_at: Ints
-    """Byte offset of the segments."""
-
-    def take(self, index: NDArray[np.bool_]) -> _Extents:
-        return _Extents(**{name: getattr(self, name)[index] for name in self.__slots__})
-
-    def join(self, other: _Extents) -> _Extents:
-        return _Extents(
-            **{name: np.concatenate((getattr(self, name), getattr(other, name))) for name in self.__slots__}
-        )
+_EXTENT = np.dtype(
+    [
+        ("region", np.int64),
+        ("rings", np.int64),  # number of rings
+        ("lengths_at", np.int64),  # byte offset of the number of segments of each ring
+        ("segments", np.int64),  # number of segments of all rings
+        ("segments_at", np.int64),  # byte offset of the segments
+    ]
+)
+"""Where closed rings are: each entry holds rings of one region."""
 
 
 class SpilledOutlines:
@@ -54,15 +43,15 @@ class SpilledOutlines:
     def __init__(self, spill: Spill) -> None:
         """Write to a scratch file that the caller closes."""
         self._spill = spill
-        self._extents = _Extents(**dict.fromkeys(_Extents.__slots__, _NONE))
+        self._extents = np.empty(0, _EXTENT)
         self.used = False
         """Whether anything was written."""
 
     def rename(self, renamed_from: Ints, renamed_to: Ints) -> None:
         """Give regions their new ids; `renamed_from` is ascending."""
-        if len(self._extents.regions):
-            at = np.searchsorted(renamed_from, self._extents.regions)
-            self._extents = replace(self._extents, regions=renamed_to[at])
+        if len(self._extents):
+            at = np.searchsorted(renamed_from, self._extents["region"])
+            self._extents["region"] = renamed_to[at]
 
     def shorten(self, segments: Segments) -> Segments:
         """Write closed rings and stretches of open ones, and return the segments that stay in memory.
@@ -101,7 +90,7 @@ class SpilledOutlines:
         held = np.where(segments.rows < 0, segments.tos, 1)
         for owners, counts in (
             (segments.regions, held),
-            (self._extents.regions, self._extents.segments),
+            (self._extents["region"], self._extents["segments"]),
         ):
             own = among(owners, regions)
             np.add.at(total, order[np.searchsorted(ascending, owners[own])], counts[own])
@@ -109,23 +98,23 @@ class SpilledOutlines:
 
     def forget(self, regions: Ints) -> None:
         """Forget the closed rings of regions."""
-        if len(self._extents.regions):
-            self._extents = self._extents.take(~among(self._extents.regions, regions))
+        if len(self._extents):
+            self._extents = self._extents[~among(self._extents["region"], regions)]
 
     def take(self, regions: Ints) -> list[Rings]:
         """Read the closed rings of regions and forget them."""
-        wanted = among(self._extents.regions, regions)
-        found = self._extents.take(wanted)
-        self._extents = self._extents.take(~wanted)
+        wanted = among(self._extents["region"], regions)
+        found = self._extents[wanted]
+        self._extents = self._extents[~wanted]
         parts = []
-        for at in range(len(found.regions)):
-            lengths = np.empty(found.rings[at], np.int32)
-            corners = np.empty((found.segments[at], 3), np.int32)
-            self._spill.read(lengths, int(found.lengths_at[at]))
-            self._spill.read(corners, int(found.segments_at[at]))
+        for region, rings, lengths_at, segments, segments_at in found.tolist():
+            lengths = np.empty(rings, np.int32)
+            corners = np.empty((segments, 3), np.int32)
+            self._spill.read(lengths, lengths_at)
+            self._spill.read(corners, segments_at)
             parts.append(
                 Rings(
-                    regions=np.full(len(lengths), found.regions[at]),
+                    regions=np.full(len(lengths), region),
                     offsets=np.append(0, np.cumsum(lengths, dtype=np.int64)),
                     rows=corners[:, 0],
                     froms=corners[:, 1],
@@ -176,19 +165,17 @@ class SpilledOutlines:
             )
         )
         by_region = np.argsort(rings.regions, kind="stable")
-        at, starts = spans(rings.offsets, by_region)
+        at, starts = members(rings.offsets, by_region)
         segments_at = self._spill.append(_stored(rings.rows[at], rings.froms[at], rings.tos[at]))
         lengths_at = self._spill.append(np.diff(starts).astype(np.int32))
         regions, first = np.unique(rings.regions[by_region], return_index=True)
         stops = np.append(first[1:], len(by_region))
-        added = _Extents(
-            regions=regions,
-            rings=stops - first,
-            lengths_at=lengths_at + _LENGTH_BYTES * first,
-            segments=starts[stops] - starts[first],
-            segments_at=segments_at + _SEGMENT_BYTES * starts[first],
-        )
-        self._extents = self._extents.join(added)
+        added = np.empty(len(regions), _EXTENT)
+        added["region"], added["rings"] = regions, stops - first
+        added["lengths_at"] = lengths_at + _LENGTH_BYTES * first
+        added["segments"] = starts[stops] - starts[first]
+        added["segments_at"] = segments_at + _SEGMENT_BYTES * starts[first]
+        self._extents = np.concatenate((self._extents, added))
 
     def _write_stretches(
         self, segments: Segments, order: Ints, is_head: NDArray[np.bool_], kept: NDArray[np.bool_]
@@ -207,7 +194,7 @@ class SpilledOutlines:
         long = stops - starts >= SHORTEST
         starts, stops = starts[long], stops[long]
         lengths = stops - starts
-        at, offsets = spans(np.append(0, np.cumsum(lengths)), np.arange(len(lengths)))
+        at, offsets = members(np.append(0, np.cumsum(lengths)), np.arange(len(lengths)))
         at = order[at - np.repeat(offsets[:-1], lengths) + np.repeat(starts, lengths)]
         stored = self._spill.append(_stored(segments.rows[at], segments.froms[at], segments.tos[at]))
         rows, froms, tos = segments.rows.copy(), segments.froms.copy(), segments.tos.copy()

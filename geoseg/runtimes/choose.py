@@ -155,14 +155,13 @@ def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> O
         )
     from geoseg.runtimes.fastest import fastest  # noqa: PLC0415 - not for small scenes
 
-    found = fastest(request, statuses, ways)
-    name, chosen = found.choice
+    (name, chosen), why, measured = fastest(request, statuses, ways)
     status = next(item for item in statuses if item.name == name)
     lower = () if chosen == "fp32" else (chosen,)
-    opened_session = _open(request, status, precision, found.why, lower=lower)
+    opened_session = _open(request, status, precision, why, lower=lower)
     others = [item for item in statuses if item.name != status.name]
     return with_fallback(
-        replace(opened_session, measured=found.record), others, lambda item: _open(request, item, "fp32", "")
+        replace(opened_session, measured=measured), others, lambda item: _open(request, item, "fp32", "")
     )
 
 
@@ -332,7 +331,7 @@ def ending_runtime(model: ModelSpec, runtime: str) -> str:
         return runtime
     if runtime not in {"auto", onnxruntime.NAME}:
         raise ModelError(
-            f"{model.weights}: has loops that may turn without end, and {runtime} could not end them; "
+            f"{model.weights}: has loops that may never end, and {runtime} cannot stop them; "
             f"use `--runtime {onnxruntime.NAME}`"
         )
     return onnxruntime.NAME

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -30,19 +30,10 @@ LEAST_GAIN = 0.001
 """s a tile; smaller gains are noise, or of networks that take less time than reading."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fastest:
-    """What measured times say about the ways to run a network."""
-
-    choice: Choice
-    why: str
-    """The times, for the note that names the choice."""
-    record: dict[str, JsonValue]
-    """The times, for the run record."""
-
-
-def fastest(request: LoadRequest, statuses: Sequence[RuntimeStatus], allowed: Sequence[Choice]) -> Fastest:
-    """Return the fastest of the allowed ways to run a network on this processor.
+def fastest(
+    request: LoadRequest, statuses: Sequence[RuntimeStatus], allowed: Sequence[Choice]
+) -> tuple[Choice, str, dict[str, JsonValue]]:
+    """Return the fastest of the allowed ways to run a network on this processor, and why.
 
     Times are measured the first time that a network meets a processor, and kept; so later runs, and runs of
     other options, choose among the same times.
@@ -51,6 +42,9 @@ def fastest(request: LoadRequest, statuses: Sequence[RuntimeStatus], allowed: Se
         request: on the CPU, with tiles of the scene.
         statuses: runtimes that are measured; usable.
         allowed: to choose from; the first is taken unless another is clearly faster.
+
+    Returns:
+        The choice; the times as text, for the note that names the choice; the times for the run record.
     """
     key = key_of(request.spec, {status.name: status.version for status in statuses})
 
@@ -73,17 +67,14 @@ def fastest(request: LoadRequest, statuses: Sequence[RuntimeStatus], allowed: Se
     if not kept:
         note(LOG, "times cannot be kept in the user's cache, so that other runs may choose otherwise")
     times = ", ".join(f"{timing.name} {timing.seconds:.3g}" for timing in found.timings)
-    return Fastest(
-        choice=choice,
-        why=f" (seconds for a tile of {found.tile} px: {times})" if times else "",
-        record={
-            "seconds": {timing.name: timing.seconds for timing in found.timings},
-            "tile": found.tile,
-            "threads": found.threads,
-            "created": found.created,
-            "kept": kept,
-        },
-    )
+    record: dict[str, JsonValue] = {
+        "seconds": {timing.name: timing.seconds for timing in found.timings},
+        "tile": found.tile,
+        "threads": found.threads,
+        "created": found.created,
+        "kept": kept,
+    }
+    return choice, f" (seconds for a tile of {found.tile} px: {times})" if times else "", record
 
 
 def choose(timings: Iterable[Timing], allowed: Sequence[Choice]) -> Choice:

@@ -138,7 +138,9 @@ class OnnxGraph(HostGraph):
         given, output = self.ports.input, self.ports.output
         count, channels, side, _ = batch.shape
         if self._planes is None:
-            self._planes = self._count_planes(channels, side)
+            # The graph states the number of output planes, or a run shows it.
+            stated = self.ports.output.shape[1] if self.ports.output.shape else None
+            self._planes = stated or self(np.zeros((self.batch, channels, side, side), np.float32)).shape[1]
         tiles = batch.permute(to_graph(given.order)).to(getattr(torch, given.dtype)).contiguous()
         sizes = output.sizes(count, self._planes, side)
         scores = torch.empty(sizes, dtype=getattr(torch, output.dtype), device=tiles.device)
@@ -166,11 +168,6 @@ class OnnxGraph(HostGraph):
         """Release the network and its threads."""
         super().close()
         self._session = None
-
-    def _count_planes(self, channels: int, side: int) -> int:
-        """Return the number of output planes, which the graph states or a run shows."""
-        stated = self.ports.output.shape[1] if self.ports.output.shape else None
-        return stated or self(np.zeros((self.batch, channels, side, side), np.float32)).shape[1]
 
     def _run_on_host(self, feed: dict[str, NDArray[np.generic]]) -> Any:
         with loading(self._weights, FAILURE), ending(self._has_open_loops) as options:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from geoseg.errors import SceneError
@@ -38,12 +38,8 @@ _WIDTHS = ("fwhm", "fwhms", "bandwidth")
 _ONE = "write one of them to a file of its own"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Variable:
-    """One array with rows and columns."""
-
-    asset: Asset
-    time: datetime | None
+_Variable = tuple[Asset, datetime | None]
+"""One array with rows and columns, and its time."""
 
 
 def variables_product(path: str, contents: Contents, name: str) -> Product:
@@ -70,12 +66,12 @@ def variables_product(path: str, contents: Contents, name: str) -> Product:
     if not variables:
         listed = ", ".join(list(parts.values())[:8])
         raise SceneError(f"{path} holds no bands but {listed}; give one of these as SCENE if it is a band")
-    times = {variable.time for variable in variables} - {None}
+    times = {time for _, time in variables} - {None}
     begun = next((text for key, text in contents.tags.items() if key.endswith("time_coverage_start")), "")
     aside = [variable for variable in aside if not _COORDINATES.search(variable)]
     return Product(
         name=name,
-        assets=tuple(replace(variable.asset, optional=True) for variable in variables),
+        assets=tuple(replace(asset, optional=True) for asset, _ in variables),
         time=times.pop() if len(times) == 1 else iso_time(begun),
         left_out=tuple(LeftOut(name=variable, why="auxiliary variable") for variable in aside),
         hints=(name,),
@@ -89,8 +85,8 @@ def variable_product(path: str, variable: str, name: str) -> Product:
         SceneReadError: the variable is missing or damaged.
         SceneError: it holds complex values.
     """
-    array = _variable(variable, path)
-    return Product(name=name, assets=(array.asset,), time=array.time, hints=(name,))
+    asset, time = _variable(variable, path)
+    return Product(name=name, assets=(asset,), time=time, hints=(name,))
 
 
 def _alone(path: str) -> dict[str, str]:
@@ -120,7 +116,7 @@ def _variable(variable: str, part: str) -> _Variable:
     asset = _bands(part, label, _band_texts(tags, label), several, count)
     if count > 1 and not (asset.labels or asset.wavelengths or asset.unnamed):
         asset = _by_lists(part, tags, count)
-    return _Variable(asset=asset, time=next((time for item in along if (time := _time(item))), None))
+    return asset, next((time for item in along if (time := _time(item))), None)
 
 
 def _band_texts(tags: Mapping[str, str], label: str) -> str:

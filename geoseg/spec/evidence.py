@@ -98,14 +98,9 @@ class ScoredSet(Spec):
     rivals: tuple[RivalScore, ...] = ()
 
     @property
-    def best_rival(self) -> RivalScore | None:
-        """The rival with the highest score."""
-        return max(self.rivals, key=lambda rival: rival.score, default=None)
-
-    @property
     def text(self) -> str:
         """The score, and that of the best rival, in words."""
-        best = self.best_rival
+        best = max(self.rivals, key=lambda rival: rival.score, default=None)
         rival = f" against {best.score:.2f} of {best.name}" if best else ""
         return f"IoU {self.score:.2f}{rival}, on {self.name}"
 

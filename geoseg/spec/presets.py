@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -49,9 +49,19 @@ def _stems(folder: str) -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in found if item.name.endswith(".yaml"))
 
 
-def _all(folder: str, kind: type[AnySpec]) -> Mapping[str, AnySpec]:
-    """Return every preset of a folder by name."""
-    return MappingProxyType({stem: _load(folder, stem, kind) for stem in _stems(folder)})
+def _every(folder: str, kind: Callable[[], type[AnySpec]]) -> Callable[[], Mapping[str, AnySpec]]:
+    """Return the function that reads every preset of a folder once and returns them by name.
+
+    Args:
+        folder: in `geoseg.configs`.
+        kind: returns the type of the presets, whose module is imported when the presets are read.
+    """
+
+    @cache
+    def read() -> Mapping[str, AnySpec]:
+        return MappingProxyType({stem: _load(folder, stem, kind()) for stem in _stems(folder)})
+
+    return read
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
@@ -78,14 +88,23 @@ def _load_known(what: str, folder: str, name: str, kind: type[AnySpec]) -> AnySp
     return _load(folder, name, kind)
 
 
-@cache
-def sensors() -> Mapping[str, spec.SensorSpec]:
-    """Return every sensor by name.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("sensors", spec.SensorSpec)
+# Each raises UsageError where a preset is not valid.
+sensors = _every("sensors", lambda: spec.SensorSpec)
+"""Every sensor by name."""
+satellites = _every("satellites", lambda: spec.SatelliteSpec)
+"""Every satellite whose methane columns can be computed."""
+legends = _every("classes", lambda: spec.LegendSpec)
+"""The legend of every known map product."""
+quality_layers = _every("quality", lambda: spec.QualitySpec)
+"""Every kind of quality layer."""
+encoders = _every("encoders", lambda: spec.EncoderSpec)
+"""Every described encoder."""
+published_models = _every("published", lambda: spec.PublishedSpec)
+"""Every described network that is published with its weights."""
+auxiliary_layers = _every("auxiliary", lambda: spec.AuxiliarySpec)
+"""The auxiliary layers of products by provider."""
+water_products = _every("references", lambda: spec.ReferenceSpec)
+"""Every known product of permanent water."""
 
 
 def sensor(name: str) -> spec.SensorSpec:
@@ -95,16 +114,6 @@ def sensor(name: str) -> spec.SensorSpec:
         UsageError: the name is unknown; the message names similar ones.
     """
     return _find("sensor", name, sensors())
-
-
-@cache
-def satellites() -> Mapping[str, spec.SatelliteSpec]:
-    """Return every satellite whose methane columns can be computed, by name.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("satellites", spec.SatelliteSpec)
 
 
 def satellite(name: str) -> spec.SatelliteSpec:
@@ -117,23 +126,14 @@ def satellite(name: str) -> spec.SatelliteSpec:
 
 
 @cache
-def legends() -> Mapping[str, spec.LegendSpec]:
-    """Return the legend of every known map product by name.
+def instruments() -> tuple[spec.InstrumentName, ...]:
+    """Return the instruments that names of files, products and folders may show.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return _all("classes", spec.LegendSpec)
-
-
-@cache
-def quality_layers() -> Mapping[str, spec.QualitySpec]:
-    """Return every kind of quality layer by name.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("quality", spec.QualitySpec)
+    groups = _every("instruments", lambda: spec.InstrumentsSpec)().values()
+    return tuple(item for group in groups for item in group.instruments)
 
 
 @cache
@@ -143,49 +143,7 @@ def cloud_networks() -> tuple[spec.CloudSpec, ...]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return tuple(_all("clouds", spec.CloudSpec).values())
-
-
-@cache
-def encoders() -> Mapping[str, spec.EncoderSpec]:
-    """Return every described encoder by name.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("encoders", spec.EncoderSpec)
-
-
-@cache
-def published_models() -> Mapping[str, spec.PublishedSpec]:
-    """Return every described network that is published with its weights, by name.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("published", spec.PublishedSpec)
-
-
-@cache
-def auxiliary_layers() -> Mapping[str, spec.AuxiliarySpec]:
-    """Return the auxiliary layers of products by provider.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("auxiliary", spec.AuxiliarySpec)
-
-
-@cache
-def instruments() -> tuple[spec.InstrumentName, ...]:
-    """Return the instruments that names of files, products and folders may show.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return tuple(
-        item for group in _all("instruments", spec.InstrumentsSpec).values() for item in group.instruments
-    )
+    return tuple(_every("clouds", lambda: spec.CloudSpec)().values())
 
 
 @cache
@@ -196,16 +154,6 @@ def task(name: str) -> spec.TaskSpec:
         UsageError: the name is unknown, or its preset is not valid.
     """
     return _load_known("task", "tasks", name, spec.TaskSpec)
-
-
-@cache
-def water_products() -> Mapping[str, spec.ReferenceSpec]:
-    """Return every known product of permanent water by the name of its preset.
-
-    Raises:
-        UsageError: a preset is not valid.
-    """
-    return _all("references", spec.ReferenceSpec)
 
 
 @cache

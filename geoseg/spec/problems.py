@@ -51,7 +51,8 @@ def problem_text(errors: Sequence[ErrorDetails]) -> str:
     if own is not None:  # Raised by validators of geoseg, whose texts name the value.
         return own["msg"].removeprefix("Value error, ")
     expected = list(dict.fromkeys(_expected(item) for item in errors))
-    value = _shown(errors[0]["input"])
+    text = repr(errors[0]["input"])
+    value = text if len(text) <= MOST else f"{text[:MOST]} …"
     literals = [name for item in errors for name in _literals(item)]
     near = get_close_matches(str(errors[0]["input"]), literals, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -86,9 +87,3 @@ def _literals(error: ErrorDetails) -> list[str]:
 def _number(value: float) -> str:
     """Return a bound without needless digits: 0, not 0.0."""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _shown(value: object) -> str:
-    """Return a value for a message."""
-    text = repr(value)
-    return text if len(text) <= MOST else f"{text[:MOST]} …"

@@ -102,9 +102,9 @@ def test_an_item_collection_and_an_item(tmp_path: Path) -> None:
 
 def test_inputs_without_scenes(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no scene is in it"):
+    with pytest.raises(UsageError, match="contains no scene"):
         names(tmp_path / "empty")
-    with pytest.raises(UsageError, match="no scene is in it"):
+    with pytest.raises(UsageError, match="contains no scene"):
         names(tmp_path / "*.tif")
     with pytest.raises(SceneReadError, match="does not exist"):
         names(tmp_path / "missing.tif")

@@ -152,3 +152,12 @@ def test_arrays_of_torch_are_decided_alike(planes: int, seed: int) -> None:
         assert theirs.dtype == torch.uint8
         np.testing.assert_array_equal(ours, theirs.numpy())
     np.testing.assert_array_equal(tensor.numpy(), scores)
+
+
+def test_weights_are_those_of_the_centres_of_pixels() -> None:
+    grid = Grid(crs=None, transform=Affine.identity(), height=12, width=16)
+    tiles = TileGrid(grid=grid, size=12, overlap=4)
+    weights = [profile(tiles.across, index, 12).tolist() for index in range(tiles.cols)]
+    assert len(weights) == 2
+    assert weights[0][-4:] == [0.875, 0.625, 0.375, 0.125]
+    assert weights[1][:4] == [0.125, 0.375, 0.625, 0.875]

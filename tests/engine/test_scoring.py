@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from geoseg.engine.blend import Blend
 from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
-from geoseg.engine.scoring import Job, score
+from geoseg.engine.scoring import Job, job_of, score
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.pixels import NODATA_CLASS, Pixels, Strip
 from geoseg.run_record import Progress, no_progress
-from geoseg.spec import ClassSpec
+from geoseg.spec import ClassSpec, RunSpec
 from geoseg.tile_grid import TileGrid
 
 Scores = NDArray[np.float32]
@@ -212,3 +213,14 @@ def test_an_error_of_the_consumer_comes_out(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="no room for row 0"):
         score(job, refuse, Preview(source.grid, ("green",)), no_progress)
+
+
+@pytest.mark.parametrize(("given", "of_method", "of_network"), [(None, 8, 8), (2, 8, 8), (16, 8, 16)])
+def test_an_overlap_is_never_less_than_what_is_needed(
+    tmp_path: Path, given: int | None, of_method: int, of_network: int
+) -> None:
+    run = RunSpec(output=tmp_path / "map.gpkg", overlap=given)
+    method = replace(_recipe(ArraySource(_scene()), Neighbourhood()), overlap=8, tile=64)
+    network = replace(method, model={"name": "cropped"})
+    found = [job_of(recipe, run, tmp_path).tiles.overlap for recipe in (method, network)]
+    assert found == [of_method, of_network]

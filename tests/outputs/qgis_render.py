@@ -7,17 +7,14 @@ of renderer, and [value, label, fill colour] of each category. The picture has 4
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
-from qgis.core import (
-    QgsApplication,
-    QgsMapRendererSequentialJob,
-    QgsMapSettings,
-    QgsRectangle,
-    QgsVectorLayer,
-)
-from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor
+from qgis.core import QgsApplication, QgsRectangle, QgsVectorLayer
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from qgis_picture import save_picture
 
 
 def described(layer: Any) -> dict[str, Any]:
@@ -75,18 +72,10 @@ def main() -> None:
         "features": layer.featureCount(),
         **described(layer),
     }
-    settings = QgsMapSettings()
-    settings.setLayers([layer])
-    settings.setDestinationCrs(layer.crs())
-    settings.setExtent(layer.extent() if layer.featureCount() else QgsRectangle(0, 0, 1, 1))
-    settings.setOutputSize(QSize(400, 400))
-    settings.setBackgroundColor(QColor(255, 255, 255))
-    job = QgsMapRendererSequentialJob(settings)
-    job.start()
-    job.waitForFinished()
-    job.renderedImage().save(picture, "PNG")
+    extent = layer.extent() if layer.featureCount() else QgsRectangle(0, 0, 1, 1)
+    save_picture([layer], picture, side=400, extent=extent)
     print(json.dumps(facts), flush=True)
-    del job, settings, renderer, categories, layer
+    del renderer, categories, layer
     application.exitQgis()
 
 

@@ -314,3 +314,18 @@ def test_a_hole_of_just_the_limit_is_filled() -> None:
     for size, holes in ((limit, 0), (0.999 * limit, 1)):
         features, _ = map_of(classes, grid=grid, cleaning=Cleaning(fill_holes=size))
         assert shapely.get_num_interior_rings(features.geometry[0]) == holes
+
+
+@pytest.mark.parametrize(
+    "cleaning",
+    [Cleaning(), Cleaning(simplify=5), Cleaning(smooth=5), Cleaning(dst_crs=CRS.from_epsg(4326))],
+    ids=["as drawn", "simplified", "smoothed", "in degrees"],
+)
+def test_shells_are_counter_clockwise_and_holes_clockwise(cleaning: Cleaning) -> None:
+    classes = np.zeros((12, 12), np.uint8)
+    classes[1:11, 1:11] = 1
+    classes[4:8, 4:8] = 0
+    features, _ = map_of(classes, grid=grid_of(classes, 32633, UTM), cleaning=cleaning)
+    (shape,) = np.asarray(features.geometry)
+    assert shapely.is_ccw(shapely.get_exterior_ring(shape))
+    assert not shapely.is_ccw(shapely.get_interior_ring(shape, 0))

@@ -8,6 +8,7 @@ with the name, group, number of features, renderer, labels and time of each laye
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, "/usr/share/qgis/python/plugins")
@@ -16,16 +17,16 @@ from processing.core.Processing import Processing
 from processing.gui.Postprocessing import handleAlgorithmResults
 from qgis.core import (
     QgsApplication,
-    QgsMapRendererSequentialJob,
-    QgsMapSettings,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProject,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from qgis_picture import save_picture
 
 LAYERS = {"QgsProcessingParameterVectorDestination", "QgsProcessingParameterRasterDestination"}
 """Outputs that the window loads."""
@@ -79,16 +80,7 @@ def main() -> None:
     print(json.dumps([facts(layer, project) for layer in layers]), flush=True)
     if not layers:
         os._exit(0)
-    settings = QgsMapSettings()
-    settings.setLayers(layers)
-    settings.setDestinationCrs(layers[0].crs())
-    settings.setExtent(settings.fullExtent())
-    settings.setOutputSize(QSize(800, 800))
-    settings.setBackgroundColor(QColor(255, 255, 255))
-    job = QgsMapRendererSequentialJob(settings)
-    job.start()
-    job.waitForFinished()
-    job.renderedImage().save(picture, "PNG")
+    save_picture(layers, picture, side=800)
     os._exit(0)  # the application and the objects of Python end in no order that is safe
 
 

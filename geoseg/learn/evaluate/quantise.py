@@ -87,7 +87,7 @@ def quantise(
 
     Raises:
         ModelError: the score of the int8 maps is more than `MAX_LOSS` below that of fp32, or the network has
-            loops that may turn without end.
+            loops that may never end.
         UsageError: the split has no test and no val part.
         OutputError: the bundle exists, is the source itself, or cannot be written.
     """
@@ -96,7 +96,7 @@ def quantise(
     model = find_model(str(source))
     if check_work(model.weights):
         raise ModelError(
-            f"{model.weights}: has loops that may turn without end, and the calibration could not end them"
+            f"{model.weights}: has loops that may never end, and the calibration cannot stop them"
         )
     roles = split(sample_windows(find_samples(spec.data), spec.data), spec.split)
     evaluated = roles["test"] or roles["val"]

@@ -128,7 +128,7 @@ def find_sites(
     for number, row in enumerate(table_rows(path), start=1):
         site = _site(row, f"{path}, row {number}", data, images, classes)
         if site.id in found:
-            raise SceneError(f"{path}, row {number}: site {site.id!r} is listed a second time")
+            raise SceneError(f"{path}, row {number}: site {site.id!r} is listed twice")
         found[site.id] = site
     if not found:
         raise SceneError(f"{path}: the table has no rows")

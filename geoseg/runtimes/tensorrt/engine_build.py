@@ -16,15 +16,7 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.onnx_files import DATA
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.runtimes.graph import Precision
-from geoseg.runtimes.tensorrt.api import (
-    Config,
-    Network,
-    ParserError,
-    TensorRT,
-    make_logger,
-    started,
-    version_of,
-)
+from geoseg.runtimes.tensorrt.api import TensorRT, make_logger, started, version_of
 from geoseg.runtimes.tensorrt.int8_calibration import calibrator, quantised
 from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
 
@@ -82,7 +74,11 @@ def build(trt: TensorRT, plan: EnginePlan) -> bytes:
     """
     logger = make_logger(trt)
     builder = started(trt.Builder, logger)
-    network = builder.create_network(_creation_flags(trt))
+    # TensorRT before 10 needs the flag of an explicit batch.
+    flags = trt.NetworkDefinitionCreationFlag
+    network = builder.create_network(
+        1 << int(flags.EXPLICIT_BATCH) if hasattr(flags, "EXPLICIT_BATCH") else 0
+    )
     _parse(trt, plan, network, logger)
     config = builder.create_builder_config()
     release_calibration = _set_precision(trt, plan, config)
@@ -107,13 +103,7 @@ def build(trt: TensorRT, plan: EnginePlan) -> bytes:
     return bytes(memoryview(built))
 
 
-def _creation_flags(trt: TensorRT) -> int:
-    """Return the flag of an explicit batch, which TensorRT before 10 needs."""
-    flags = trt.NetworkDefinitionCreationFlag
-    return 1 << int(flags.EXPLICIT_BATCH) if hasattr(flags, "EXPLICIT_BATCH") else 0
-
-
-def _parse(trt: TensorRT, plan: EnginePlan, network: Network, logger: Any) -> None:
+def _parse(trt: TensorRT, plan: EnginePlan, network: Any, logger: Any) -> None:
     """Read the graph, select the output, and check that there is one input."""
     parser = trt.OnnxParser(network, logger)
     with scratch_folder() as scratch, scratching(scratch):
@@ -146,14 +136,14 @@ def _parse(trt: TensorRT, plan: EnginePlan, network: Network, logger: Any) -> No
             network.unmark_output(tensor)
 
 
-def _in_one_line(error: ParserError) -> str:
+def _in_one_line(error: Any) -> str:
     """Return the operator if this version names it, the message and the error code of a parser error."""
     operator = f"{error.node_operator()}: " if hasattr(error, "node_operator") else ""
     kind = str(error.code()).rpartition(".")[2]
     return f"{operator}{error.desc().strip()} ({kind})"
 
 
-def _set_precision(trt: TensorRT, plan: EnginePlan, config: Config) -> Callable[[], None]:
+def _set_precision(trt: TensorRT, plan: EnginePlan, config: Any) -> Callable[[], None]:
     """Set the builder flags of a precision; return a function that frees the memory of calibration."""
     if hasattr(trt.BuilderFlag, "TF32"):
         # It is on by default, and rounds float32 to 10 bits.
@@ -175,7 +165,7 @@ def _set_precision(trt: TensorRT, plan: EnginePlan, config: Config) -> Callable[
     return source.close  # type: ignore[no-any-return]
 
 
-def _use_timing_cache(path: Path, config: Config) -> None:
+def _use_timing_cache(path: Path, config: Any) -> None:
     """Use the kernels that earlier builds measured."""
     content = b""
     with suppress(OSError):
@@ -185,7 +175,7 @@ def _use_timing_cache(path: Path, config: Config) -> None:
         config.set_timing_cache(cache, False)
 
 
-def _write_timing_cache(path: Path, config: Config) -> None:
+def _write_timing_cache(path: Path, config: Any) -> None:
     """Store the kernels that this build measured; a full disk is not an error: it costs minutes."""
     cache = config.get_timing_cache()
     if cache is None:

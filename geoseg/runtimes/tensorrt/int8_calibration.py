@@ -40,7 +40,7 @@ def calibrator(trt: TensorRT, path: Path, tiles: NDArray[np.float32] | None, bat
         raise ModelError(_no_tiles(path))
     calibration = np.ascontiguousarray(tiles)
 
-    class Tiles(trt.IInt8EntropyCalibrator2):  # type: ignore[misc, name-defined]
+    class Tiles(trt.IInt8EntropyCalibrator2):  # type: ignore[misc]
         """Passes tiles in batches; tiles from the beginning fill the last batch."""
 
         def __init__(self) -> None:

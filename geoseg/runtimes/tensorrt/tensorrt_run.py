@@ -13,7 +13,6 @@ from pydantic import JsonValue
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.graph import Ports
-from geoseg.runtimes.tensorrt.api import CudaEngine
 from geoseg.runtimes.tensorrt.device_work import Buffer, CapturedWork, DeviceContext, Event, Stream
 from geoseg.spec.layouts import from_graph, to_graph
 
@@ -48,7 +47,7 @@ class TensorRtGraph:
 
     def __init__(
         self,
-        engine: CudaEngine,
+        engine: Any,
         context: DeviceContext,
         ports: Ports,
         *,

@@ -6,6 +6,7 @@ It needs only TensorRT and a driver, neither torch nor the Python packages of CU
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
@@ -15,15 +16,7 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.engines import EngineKey, EngineStore
 from geoseg.runtimes.graph import LoadRequest, Port, RuntimeStatus, check_ports
-from geoseg.runtimes.tensorrt.api import (
-    REMEDY,
-    CudaEngine,
-    TensorRT,
-    import_tensorrt,
-    make_logger,
-    started,
-    version_of,
-)
+from geoseg.runtimes.tensorrt.api import REMEDY, TensorRT, import_tensorrt, make_logger, started, version_of
 from geoseg.runtimes.tensorrt.device_work import DeviceContext
 from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build, precisions
 from geoseg.runtimes.tensorrt.int8_calibration import digest_of
@@ -137,7 +130,7 @@ def load_with_record(request: LoadRequest) -> tuple[TensorRtGraph, EngineKey, di
 
 def _graph(
     trt: TensorRT,
-    engine: CudaEngine,
+    engine: Any,
     context: DeviceContext,
     request: LoadRequest,
     *,
@@ -172,7 +165,7 @@ def _graph(
     )
 
 
-def _port(engine: CudaEngine, name: str) -> Port:
+def _port(engine: Any, name: str) -> Port:
     kind = str(engine.get_tensor_dtype(name)).rpartition(".")[2].lower()
     dtype = {"float": "float32", "half": "float16"}.get(kind, kind)
     shape = tuple(size if size > 0 else None for size in engine.get_tensor_shape(name))

@@ -196,7 +196,10 @@ class TorchGraph:
                 stack.enter_context(torch.cuda.device(self._place))
             if self._half is not None:
                 stack.enter_context(torch.autocast(self._place.type, self._half))
-            return self._as_planes(self._module(self._as_input(batch.to(self._input))))
+            raw = self._module(self._as_input(batch.to(self._input)))
+            order = self.ports.output.order
+            planes = raw if raw.dim() != len(order) else raw.permute(from_graph(order))
+            return planes.float().contiguous()
 
     def close(self) -> None:
         """Release the network."""
@@ -210,12 +213,6 @@ class TorchGraph:
         if order == CHANNELS_FIRST:
             return batch.contiguous(memory_format=torch.channels_last)
         return batch.permute(to_graph(order)).contiguous()
-
-    def _as_planes(self, raw: Any) -> Any:
-        """Return an output of the graph as (N, K, H, W) float32."""
-        order = self.ports.output.order
-        planes = raw if raw.dim() != len(order) else raw.permute(from_graph(order))
-        return planes.float().contiguous()
 
     def _fits(self, shape: tuple[int, int, int], least: int) -> bool:
         """Run a batch of zeros; return whether the memory was sufficient."""

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -108,13 +107,13 @@ def retrieve_cube(
     """
     method = choose_spectrometer_method(spec.method, scene.name)
     cube = prepare_cube(scene, spec, angles)
-    sizes = _sizes(cube, spec.run)
+    threads, read_bytes = _sizes(cube, spec.run)
     bounds = column_groups(cube, spec.column_group)
     columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
     with ScratchStore(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as store:
         with ColumnsFile(columns, cube.grid, names) as file:
-            copy_bands(store, file, cube, progress, sizes.read_bytes)
-        _retrieve(store, method, cube, sizes.threads, progress)
+            copy_bands(store, file, cube, progress, read_bytes)
+        _retrieve(store, method, cube, threads, progress)
         with ColumnsFile(columns, cube.grid, names, update=True) as file:
             _write_result(store, file, cube)
     if cube.granule is not None:
@@ -177,31 +176,21 @@ def column_groups(cube: SpectrometerCube, size: int | None) -> list[tuple[int, i
     return list(itertools.pairwise(starts))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Sizes:
-    """How much is done at the same time."""
-
-    threads: int
-    read_bytes: int
-
-
-def _sizes(cube: SpectrometerCube, run: RunSpec) -> _Sizes:
-    """Return the threads asked for and the usual blocks, fewer where `--max-memory` has no room for them.
+def _sizes(cube: SpectrometerCube, run: RunSpec) -> tuple[int, int]:
+    """Return threads and bytes of a block: fewer than usual where `--max-memory` has no room for them.
 
     Raises:
         UsageError: it has no room for the fewest.
     """
     threads = run.threads or min(usable_threads(), MOST_THREADS)
     if run.max_memory is None:
-        return _Sizes(threads=threads, read_bytes=READ_BYTES)
+        return threads, READ_BYTES
     least = READ_BYTES // 4
     work = max(reading_mib(cube, least), THREAD_MIB, MAPPING_MIB)
     hold(run.max_memory, LATER_MIB + work, cube.scene.name)
     room = run.max_memory - (resident_mib() or PROCESS_MIB) - LATER_MIB
-    return _Sizes(
-        threads=max(1, min(threads, room // THREAD_MIB)),
-        read_bytes=READ_BYTES if reading_mib(cube, READ_BYTES) <= room else least,
-    )
+    blocks = READ_BYTES if reading_mib(cube, READ_BYTES) <= room else least
+    return max(1, min(threads, room // THREAD_MIB)), blocks
 
 
 def _retrieve(

@@ -57,7 +57,11 @@ def find_peaks(scores: NDArray[np.float32], threshold: float) -> Peaks:
         for row, col in zip(rows[order].tolist(), cols[order].tolist(), strict=True):
             if not suppressed[row, col]:
                 peaks.append((float(plane[row, col]), kind, row, col))
-                _suppress(suppressed, row, col)
+                # Cells whose centres lie within `REACH` of this one are no peaks.
+                top, left = max(0, row - REACH), max(0, col - REACH)
+                part = suppressed[top : row + REACH + 1, left : col + REACH + 1]
+                down, right = np.ogrid[: part.shape[0], : part.shape[1]]
+                part |= (down + top - row) ** 2 + (right + left - col) ** 2 <= REACH**2
     peaks.sort(key=lambda item: (-item[0], item[2], item[3], item[1]))
     table = np.array([(row, col, kind) for _, kind, row, col in peaks], np.intp).reshape(-1, 3)
     return Peaks(
@@ -66,14 +70,6 @@ def find_peaks(scores: NDArray[np.float32], threshold: float) -> Peaks:
         kind=table[:, 2],
         score=np.array([score for score, *_ in peaks], np.float32),
     )
-
-
-def _suppress(suppressed: NDArray[np.bool_], row: int, col: int) -> None:
-    """Mark the cells whose centres lie within `REACH` of a cell."""
-    top, left = max(0, row - REACH), max(0, col - REACH)
-    part = suppressed[top : row + REACH + 1, left : col + REACH + 1]
-    down, right = np.ogrid[: part.shape[0], : part.shape[1]]
-    part |= (down + top - row) ** 2 + (right + left - col) ** 2 <= REACH**2
 
 
 def score_columns(classes: Sequence[ClassSpec]) -> tuple[str, ...]:

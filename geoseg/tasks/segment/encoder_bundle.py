@@ -137,17 +137,12 @@ def encoder_bundle(
         "model": spec.model_dump(mode="json"),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    folder = encoder_cache() / f"{encoder.name}-p{patch}-{tile}px-{digest[:16]}"
+    folder = cache_folder("encoders") / f"{encoder.name}-p{patch}-{tile}px-{digest[:16]}"
     model = _cached(folder)
     if model is None:
         model = _export(encoder, spec, folder, file, bands, dates, patch, pixel)
     opened(model.weights)
     return EncoderBundle(model=model, encoder=encoder, weights=identity, bands=tuple(bands), dates=dates)
-
-
-def encoder_cache() -> Path:
-    """Return the folder of exported encoders, which may not exist."""
-    return cache_folder("encoders")
 
 
 def default_tile(encoder: EncoderSpec, patch: int, tokens: int) -> int:

@@ -88,7 +88,7 @@ def test_geojson_says_the_same(root: Path) -> None:
         ("id,labels\na,landfills\n", "row 1: the column 'split' is missing; the table has id, labels"),
         ("id,split,landfills\na,train,1\n", "neither a column 'labels' nor a column 'oil refineries"),
         ("id,split,landfills,r&ts\na,train,1,2\n", "column 'r&ts' is '2', not 0 or 1"),
-        ("id,split,labels\na,train,\na,train,\n", "row 2: site 'a' is listed a second time"),
+        ("id,split,labels\na,train,\na,train,\n", "row 2: site 'a' is listed twice"),
         ("id,split,labels\na,train,\nz,train,\n", "row 2: site 'z' has no image; expected"),
         ("id,split,labels\n", "the table has no rows"),
     ],

@@ -55,7 +55,7 @@ def test_a_network_that_may_not_end_is_refused(run: Run, tmp_path: Path) -> None
     for asset in table["assets"].values():
         asset.pop("file:checksum", None)
     (bundle / "model.json").write_text(json.dumps(table))
-    with pytest.raises(ModelError, match="loops that may turn without end"):
+    with pytest.raises(ModelError, match="loops that may never end"):
         quantise(bundle, tmp_path / "small", read_config(str(run.config)), progress)
 
 
