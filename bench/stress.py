@@ -2,11 +2,11 @@
 
     python bench/stress.py [--data FOLDER] [--only TEXT] [--chips FILE]
 
-Each change stands for scenes that the sets lack: other pixel sizes, calibrations, water shares, nodata at the
-edge, path reflectance, one polarisation. Prints a Markdown table: IoU over all pixels of the default and the
-best trivial rule, and the interval (95 %, by resampling of runs of consecutive chips, of radar scenes by
-resampling of chips) of their difference; for chips without water, false positives. Labels change with their
-image; a change of values leaves them as they are.
+Each change stands for scenes that the sets lack: other pixel sizes, calibrations, water shares, speckle,
+incidence angles, nodata at the edge, path reflectance, one polarisation. Prints a Markdown table: IoU over
+all pixels of the default and the best trivial rule, and the interval (95 %, by resampling of runs of
+consecutive chips, of radar scenes by resampling of chips) of their difference; for chips without water, false
+positives. Labels change with their image; a change of values leaves them as they are.
 """
 
 from __future__ import annotations
@@ -173,6 +173,12 @@ RADAR: dict[str, Change] = {
     "dB − 1": values(lambda _, x: x - np.float32(1)),
     "dB + 2": values(lambda _, x: x + np.float32(2)),
     "dB − 2": values(lambda _, x: x - np.float32(2)),
+    "ramp of 4 dB": values(lambda _, x: x + np.linspace(-2, 2, x.shape[1], dtype=np.float32)),
+    "further speckle of 4 looks": values(
+        lambda name, x: (
+            x + to_db(np.random.default_rng(sum(name.encode())).gamma(4, 0.25, x.shape).astype(np.float32))
+        )
+    ),
     "noise of −24 dB in VH": values(
         lambda name, x: to_db(to_power(x) + np.float32(10**-2.4)) if name == "vh" else x
     ),

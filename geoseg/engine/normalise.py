@@ -204,9 +204,14 @@ STATISTICS: Mapping[Statistics, Callable[..., tuple[tuple[float, float], ...]]] 
 def _observed_values(pixels: Pixels, name: str) -> NDArray[np.float64]:
     """Return the physical values of a band where it was observed and, for integers, is not at a limit."""
     index = pixels.bands.index(name)
-    stored, seen = pixels.data[index], pixels.valid
-    if stored.dtype.kind in "iu":
-        ends = np.iinfo(stored.dtype.name)
-        seen = seen & (stored != 0) & (stored != ends.max)
-    values = stored[seen].astype(np.float64) * pixels.scale[index] + pixels.offset[index]
+    stored = pixels.data[index][within_range(pixels, name)]
+    values = stored.astype(np.float64) * pixels.scale[index] + pixels.offset[index]
     return np.asarray(values[np.isfinite(values)])
+
+
+def within_range(pixels: Pixels, name: str) -> NDArray[np.bool_]:
+    """Return where a band was observed and, for integers, is not at a limit of its type, (H, W)."""
+    stored, seen = pixels.data[pixels.bands.index(name)], pixels.valid
+    if stored.dtype.kind in "iu":
+        seen = seen & (stored != 0) & (stored != np.iinfo(stored.dtype.name).max)
+    return seen

@@ -79,6 +79,19 @@ def find_backscatter_threshold(
     return SceneThreshold(threshold=rim, scale=scale, strict=core)
 
 
+def open_water_level(blocks: Sequence[Image], rule: Threshold, usual: UsualLevels) -> float:
+    """Return the dB below which ground is open water, the same for all dates.
+
+    Args:
+        blocks: (H, W) arrays of dB of all dates after a speckle filter, NaN where not observed.
+        rule: threshold of the polarisation.
+        usual: its levels.
+    """
+    pooled = reduce(add, [histogram(block, rule.limits) for block in blocks])
+    levels, found = _levels(rule, pooled, blocks, usual)
+    return boundary(levels, usual.doubtful if isinstance(found, Unimodal) else usual.threshold)
+
+
 def blind_vh(vh: Sequence[Image], vv: Sequence[Image], rule: Threshold) -> str:
     """Return why VH does not separate water from land although VV does; empty: it may.
 

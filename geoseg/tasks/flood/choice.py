@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 from geoseg.methods.shore import SHORE_MARGIN
 from geoseg.methods.snow import REACH as SNOW_REACH
@@ -43,6 +44,9 @@ class WaterChoice:
     tiles: tuple[float, float] | None = None
     """Least and greatest threshold of a tile, where each pixel has its own in the channel `TILE_THRESHOLD`;
     None: one threshold."""
+    open_water: tuple[str, float] | None = None
+    """Measured band, and dB below which a pixel of it is open water, where the measure is a change; None: the
+    measure separates water."""
     smoothing: Smoothing | None = None
     nir_limit: float | None = None
     """Near-infrared reflectance above which no pixel is water; None: no limit."""
@@ -82,6 +86,14 @@ class WaterChoice:
         filtered = self.smoothing.margin if self.smoothing is not None else 0
         shore = SHORE_MARGIN if self.shore is not None else 0
         return filtered + self.method.margin + shore + (SNOW_REACH if self.snow else 0)
+
+    def by_polarisation(self, available: Collection[str]) -> Iterator[WaterChoice]:
+        """Yield the choice, then the same by each other available band that its method may use instead."""
+        yield self
+        if self.method.bands_used == "first" and self.measured[0] in available:
+            for band in self.method.bands:
+                if band in available and band != self.measured[0]:
+                    yield replace(self, groups=((band,),))
 
     def score(self, value: float) -> float:
         """Return the score, 0..1, of a value of the measure."""

@@ -81,7 +81,10 @@ def find_candidates(
         needed = methods[0].needs.kind
         if not _suits(methods[0], kind):
             raise SceneError(f"method {spec.method} is for {needed} scenes, and this scene is {kind}")
-    choices = tuple(_with_literature_threshold(method, spec, bands, before_count) for method in methods)
+    literature = [_with_literature_threshold(method, spec, bands, before_count) for method in methods]
+    backscatter = [band for band, units in bands.items() if units == "db"]
+    others = backscatter if spec.polarisation == "auto" else []
+    choices = tuple(item for choice in literature for item in choice.by_polarisation(others))
     for choice in choices:
         if spec.by_tile:
             require_backscatter(choice.method)
@@ -131,40 +134,70 @@ def choose_method(
     tried: list[tuple[WaterChoice, SceneThreshold, list[Message]]] = []
     why = ""
     for candidate in candidates.choices:
+        if tried and candidate.method.name == tried[0][0].method.name:
+            # Another polarisation is for scenes in which the first is blind, not for those without a change.
+            break
         with held() as messages:
-            dates = [_dates(candidate, block) for block in blocks]
-            candidate = replace(candidate, method=candidate.method.fitted(dates))  # noqa: PLW2901
+            method = candidate.method.fitted([_dates(candidate, block) for block in blocks])
             images = [[block[band] for band in candidate.measured] for block in blocks]
-            smoothing = candidate.method.smoothing(spec.speckle, images, pixel_size_m)
-            choice = replace(candidate, smoothing=smoothing)
+            smoothing = method.smoothing(spec.speckle, images, pixel_size_m)
+            choice = replace(candidate, method=method, smoothing=smoothing)
             found = _threshold(spec, choice, blocks, pixel_size_m[0])
             # A given threshold is in the unit of the first method.
-            first = not tried and spec.threshold is None and len(candidates.choices) > 1
+            first = (
+                candidate is candidates.choices[0] and spec.threshold is None and len(candidates.choices) > 1
+            )
             reason = _blind(choice, candidates.scene_bands, blocks) if first else ""
-            tried.append((choice, replace(found, two_classes=found.two_classes and not reason), messages))
             why = why or reason
-        if tried[-1][1].two_classes:
+            if not reason:
+                tried.append((choice, found, messages))
+        if tried and tried[-1][1].two_classes:
             break
     choice, found, messages = next((item for item in tried if item[1].two_classes), tried[0])
     if isinstance(choice.method, Uncalibrated) and not found.two_classes:
         refuse_one_kind(choice.method)
-    if choice is not tried[0][0]:
-        note(LOG, f"{tried[0][0].method.title} {why or 'shows no two classes'}: {choice.method.name} is used")
+    _note_fallback(candidates.choices[0], choice, why)
     replay(messages)
     for text in choice.method.notes:
         note(LOG, text)
     choice.method.warn_of_limits(choice.before, pixel_size_m)
     if choice.before:
-        from geoseg.tasks.flood.date_agreement import warn_of_dates  # noqa: PLC0415 - scipy, for two dates only
+        from geoseg.tasks.flood.date_agreement import warn_of_method_dates  # noqa: PLC0415 - scipy
 
-        warn_of_dates(choice, blocks)
+        warn_of_method_dates(choice, blocks)
     shore = None if candidates.low_sun else found.shore
     if shore is not None:
         note(LOG, f"next to open water the threshold is {shore:.4g}")
     fixed = replace(choice, threshold=found.threshold, scale=found.scale, shore=shore)
+    if fixed.before:
+        fixed = replace(fixed, open_water=_open_water(fixed, blocks))
     if fixed.nir_limit is not None:
         _warn_of_bright_water(fixed, fixed.nir_limit, blocks)
     return replace(fixed, seed=None if found.strict is None else fixed.score(found.strict))
+
+
+def _open_water(choice: WaterChoice, blocks: Sequence[Block]) -> tuple[str, float] | None:
+    """Return the band and level of open water, for a method whose measure is a change."""
+    blocks = blocks[:: max(1, len(blocks) // BLIND_BLOCKS)]
+    names = {
+        band: (band, *(before_band(index, band) for index in range(choice.before)))
+        for band in choice.measured
+    }
+    found = choice.method.open_water(
+        {band: [block[name] for block in blocks for name in dates] for band, dates in names.items()}
+    )
+    if found is not None:
+        note(LOG, f"open water is below {found[1]:.4g} dB in {found[0].upper()} on both dates")
+    return found
+
+
+def _note_fallback(first: WaterChoice, choice: WaterChoice, why: str) -> None:
+    """Note that another method, or another polarisation of one, is used than the first."""
+    title, name = first.method.title, choice.method.name
+    if first.method.name == name:
+        title, name = f"{title} in {first.measured[0].upper()}", choice.measured[0].upper()
+    if (choice.method.name, choice.measured) != (first.method.name, first.measured):
+        note(LOG, f"{title} {why or 'shows no two classes'}: {name} is used")
 
 
 def _dates(choice: WaterChoice, block: Block) -> list[list[Image]]:

@@ -35,20 +35,38 @@ LEAST_BRIGHT = 0.02
 """Share of a sample that must be bright on both dates, for a difference of levels."""
 
 
-def warn_of_dates(choice: WaterChoice, blocks: Sequence[Mapping[str, Image]]) -> None:
-    """Warn of scenes before that are shifted, or whose backscatter in dB has another level over land.
+def clearest(bands: Sequence[str]) -> str:
+    """Return the band in which edges show best."""
+    return next((name for name in CLEAR if name in bands), bands[0])
+
+
+def warn_of_method_dates(choice: WaterChoice, blocks: Sequence[Mapping[str, Image]]) -> None:
+    """Warn of the scenes before that a method reads (`warn_of_dates`).
 
     Args:
         choice: the method that is used.
         blocks: the sample, (H, W) physical values by channel, NaN where not observed.
     """
-    if not choice.before or not choice.measured:
-        return
-    band = next((name for name in CLEAR if name in choice.measured), choice.measured[0])
-    for index in range(choice.before):
-        pairs = [(block[before_band(index, band)], block[band]) for block in blocks]
-        name = "the scene before" if choice.before == 1 else f"scene {index + 1} before"
-        shift = clear_shift(pairs, most=max(SHIFTS // choice.before, 4))
+    needs, band = choice.method.needs, clearest(choice.measured)
+    earlier = [before_band(index, band) for index in range(choice.before)]
+    warn_of_dates(band, earlier, blocks, levels=needs.kind == "sar" and not needs.unitless)
+
+
+def warn_of_dates(
+    band: str, earlier: Sequence[str], blocks: Sequence[Mapping[str, Image]], *, levels: bool
+) -> None:
+    """Warn of scenes before that are shifted, or whose backscatter in dB has another level over land.
+
+    Args:
+        band: the band that is compared, among the channels of the blocks.
+        earlier: channels of the same band of the scenes before, in their order.
+        blocks: the sample, (H, W) physical values by channel, NaN where not observed.
+        levels: whether the band is in dB, and a difference of levels between the dates changes the map.
+    """
+    for index, channel in enumerate(earlier):
+        pairs = [(block[channel], block[band]) for block in blocks]
+        name = "the scene before" if len(earlier) == 1 else f"scene {index + 1} before"
+        shift = clear_shift(pairs, most=max(SHIFTS // len(earlier), 4))
         if shift is not None and (size := float(np.hypot(shift.rows, shift.cols))) > GREATEST_SHIFT:
             warn(
                 LOG,
@@ -56,7 +74,7 @@ def warn_of_dates(choice: WaterChoice, blocks: Sequence[Mapping[str, Image]]) ->
                 f"the scene lies {size:.1f} px from {name} ({shift.rows:+.1f} px down, {shift.cols:+.1f} px "
                 "right): edges show as flood, and permanent water is mapped beside its place. Align them",
             )
-        if choice.method.needs.kind == "sar" and not choice.method.needs.unitless:
+        if levels:
             level = level_difference(pairs, band)
             if abs(level) > GREATEST_LEVEL:
                 much = "less" if level > 0 else "more"

@@ -101,7 +101,12 @@ def by_network(
     dates = [StackLayer(source=item, prefix=BEFORE) for item in earlier]
     dates += as_stack_layers(beside, chosen)
     times = {prefix: item.time for prefix, item in zip(("", BEFORE), (chosen, *earlier), strict=False)}
-    recipe = network_recipe(model, chosen, with_layers(chosen, dates), spec.run, times)
+    network = with_layers(chosen, dates)
+    recipe = network_recipe(model, chosen, network, spec.run, times)
+    if earlier:
+        from geoseg.tasks.flood.network_dates import warn_of_network_dates  # noqa: PLC0415 - two dates only
+
+        warn_of_network_dates(model, network)
     source = with_layers(chosen, [*dates, *references.layers])
     return _of_water(recipe, spec, model, (chosen, *earlier), source, references, two_dates=bool(earlier))
 

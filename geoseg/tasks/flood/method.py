@@ -119,9 +119,6 @@ class WaterMethod(Protocol):
     """Pixels of the smallest region that the method keeps; 0: no limit."""
     nir_limit: ClassVar[float | None] = None
     """Near-infrared reflectance above which no pixel is water; None: no limit."""
-    open_water_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
-    """dB by band below which a pixel is open water, for methods whose measure is a change; empty: the measure
-    itself separates water."""
     ceiling_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
     """dB by band above which a pixel is not flooded, whatever its measure; empty: no limit."""
     margin: ClassVar[int] = 0
@@ -138,6 +135,16 @@ class WaterMethod(Protocol):
         """
         return self
 
+    def open_water(self, sample: Mapping[str, Sequence[Image]]) -> tuple[str, float] | None:  # noqa: ARG002
+        """Return a band and the dB below which a pixel of it is open water, for a measure that is a change.
+
+        None: the measure itself separates water.
+
+        Args:
+            sample: blocks (H, W) of dB of all dates, by measured band, before the filter of the method.
+        """
+        return None
+
     def water_before(
         self,
         scenes: Sequence[Bands],  # noqa: ARG002 - used by subclasses
@@ -145,7 +152,7 @@ class WaterMethod(Protocol):
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
         """Return which dark ground was water before, and which is no flood, water or not.
 
-        None: `open_water_db` or the measure decides, and dark ground that was no water is flood.
+        None: `open_water` or the measure decides, and dark ground that was no water is flood.
 
         Args:
             scenes: as in `measure`.

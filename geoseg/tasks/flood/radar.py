@@ -14,7 +14,8 @@ from geoseg.methods import sar
 from geoseg.methods.backscatter_classes import USUAL_LEVELS
 from geoseg.methods.sar_water import DB_LIMITS, GUARD, INITIAL
 from geoseg.methods.speckle_filter import SPECKLE_RADIUS, Speckle, filter_speckle
-from geoseg.tasks.flood.method import Bands, Measure, Smoothing, Threshold, WaterMethod, WaterNeeds
+from geoseg.tasks.flood.backscatter_threshold import blind_vh, open_water_level
+from geoseg.tasks.flood.method import Bands, Image, Measure, Smoothing, Threshold, WaterMethod, WaterNeeds
 
 LOG = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Backscatter(Radar):
         return scenes[0][0]
 
 
-def backscatter_threshold(polarisation: Literal["vv", "vh"]) -> Threshold:
+def backscatter_threshold(polarisation: str) -> Threshold:
     """Return the threshold in dB of one polarisation at C band."""
     return Threshold(
         fixed=INITIAL[polarisation],
@@ -90,7 +91,24 @@ class BackscatterChange(Radar):
     bands_used: ClassVar[Literal["all", "first", "each"]] = "first"
     needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar", scenes_before=1)
     notes: ClassVar[tuple[str, ...]] = ("scenes of one relative orbit and pass direction are assumed",)
-    open_water_db: ClassVar[Mapping[str, float]] = INITIAL
+
+    def blind(self, sample: Mapping[str, Sequence[Image]]) -> str:
+        """Return why VV is better: a flood hardly darkens land that is as dark as water in VH."""
+        if not {"vh", "vv"} <= set(sample):
+            return ""
+        return blind_vh(sample["vh"], sample["vv"], backscatter_threshold("vv"))
+
+    def open_water(self, sample: Mapping[str, Sequence[Image]]) -> tuple[str, float] | None:
+        """Return VV where VH shows land as dark as water, else the first band, and the level of the scene.
+
+        Land may be as dark as a usual threshold: dry sand, smooth bare ground, or another calibration.
+        """
+        means = {
+            band: [filter_speckle(image, "boxcar", looks=1) for image in images]
+            for band, images in sample.items()
+        }
+        band = "vv" if self.blind(means) else next(iter(means))
+        return band, open_water_level(means[band], backscatter_threshold(band), USUAL_LEVELS[band])
 
 
 OPEN_WATER_CEILING: Mapping[str, float] = {band: highest for band, (_, highest) in GUARD.items()}

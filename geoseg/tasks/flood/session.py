@@ -89,9 +89,10 @@ class WaterSession:
         if not choice.three_classes:
             out[0] = flood
             return
-        open_water = choice.method.open_water_db
-        first = choice.measured[0]
-        water = logistic(now[first], open_water[first], DB_SCALE, below=True) if open_water else flood
+        water = flood
+        if choice.open_water is not None:
+            band, level = choice.open_water
+            water = logistic(now[band], level, DB_SCALE, below=True)
         if dry is not None:
             water[dry] = 0
         permanent, as_before = _water_before(choice, now, before, flood, local)
@@ -181,8 +182,9 @@ def _water_before(
     dark = method.water_before([[date[name] for name in group] for date in (now, *before)], choice.threshold)
     if dark is not None:
         return dark
-    if method.open_water_db:
-        known = before[0][group[0]] < method.open_water_db[group[0]]
+    if choice.open_water is not None:
+        band, level = choice.open_water
+        known = before[0][band] < level
     else:
         known = _score_of(choice, _measure(choice, group, before[:1]), local) > 0.5
     water = np.asarray(known & (flood <= 0.5) if method.flood_over_water else known)

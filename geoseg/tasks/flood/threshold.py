@@ -35,6 +35,9 @@ distribution, whose threshold lies in the middle of land."""
 
 SEPARATE = 2.0
 """Ashman's D from which two modes are separate."""
+UNCLEAR = 0.4
+"""Pixels within a scale of the threshold, as a share of those on the water side, from which the area of a map
+depends on the threshold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,9 @@ def find_threshold(
         return _fixed(method, pooled, name, reason)
     scale, evidence = _spread(rule, found)
     if automatic and rule.shift:
-        _warn_of_one_class(method, pooled)
+        remedy = "give both dates in dB, map a larger area with land and water, or set `--threshold`"
+        if not warn_of_one_class(method.measured, pooled, remedy):
+            _warn_of_unclear_edge(method, pooled, threshold, remedy)
     share = _share(rule, pooled, threshold)
     text = f"threshold {threshold:.4g} ({method.measured}) by {name}: {evidence}; {share}"
     strict = None
@@ -112,21 +117,44 @@ def find_threshold(
     return SceneThreshold(threshold=threshold, scale=scale, strict=strict)
 
 
-def _warn_of_one_class(method: WaterMethod, pooled: Histogram) -> None:
-    """Warn where Otsu's threshold may lie within one class, which has no unit to tell water from land."""
+def warn_of_one_class(measured: str, pooled: Histogram, remedy: str) -> bool:
+    """Warn where values without a unit show one class only, and return whether they do.
+
+    Water cannot be told from land by their level then.
+
+    Args:
+        measured: what was measured, for the message.
+        pooled: histogram of the later date after a mean filter.
+        remedy: what to do, for the message.
+    """
     modes = fit_two_gaussians(pooled)
     separation = 0.0 if isinstance(modes, Unimodal) else modes.separation
     clarity = bmax(pooled)
     if clarity >= TWO_CLASSES or separation >= SEPARATE:
+        return False
+    warn(
+        LOG,
+        "water-method-doubtful",
+        f"unimodal: {measured} of this scene has no two clear classes (share of variance "
+        f"{clarity:.2f}, Ashman D {separation:.1f}). Without a unit, a scene that is nearly all flooded "
+        "cannot be told from one that is nearly dry, and the map may hold a fraction of a large flood, or "
+        f"dark land. Check it, {remedy}",
+    )
+    return True
+
+
+def _warn_of_unclear_edge(method: WaterMethod, pooled: Histogram, threshold: float, remedy: str) -> None:
+    """Warn where many values lie at the threshold, so that the area of the map depends on it."""
+    scale = method.threshold.scale
+    low, dark, high = (pooled.share_below(threshold + step) for step in (-scale, 0.0, scale))
+    if high - low <= UNCLEAR * dark:
         return
     warn(
         LOG,
         "water-method-doubtful",
-        f"unimodal: {method.measured} of this scene has no two clear classes (share of variance "
-        f"{clarity:.2f}, Ashman D {separation:.1f}). Without a unit, a scene that is nearly all flooded "
-        "cannot be told from one that is nearly dry, and the map may hold a fraction of a large flood, or "
-        "dark land. Check it, give both dates calibrated to dB, map a larger area with land and water, or "
-        "set `--threshold`",
+        f"dark ground of this scene has no clear edge: pixels within {scale:g} of the threshold "
+        f"{threshold:.3g} ({method.measured}) are {(high - low) / max(dark, 1e-6):.0%} of those below it, "
+        f"so that the map may hold a fraction of a large flood, or dark land. Check it, {remedy}",
     )
 
 

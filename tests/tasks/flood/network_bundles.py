@@ -102,8 +102,9 @@ def bundle(
 
 
 def raster(path: Path, planes: dict[str, np.ndarray]) -> Path:
+    height, width = next(iter(planes.values())).shape
     with rasterio.open(
-        path, "w", driver="GTiff", width=SIDE, height=SIDE, count=len(planes), dtype="float32",
+        path, "w", driver="GTiff", width=width, height=height, count=len(planes), dtype="float32",
         crs="EPSG:32633", transform=Affine(10, 0, 5e5, 0, -10, 46e5),
     ) as file:  # fmt: skip
         file.write(np.stack(list(planes.values())).astype(np.float32))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -84,7 +83,6 @@ class SarPair(BackscatterChange):
     )
     preference: ClassVar[float] = 2
     suits: ClassVar[str] = "radar values without a unit, with one scene before"
-    open_water_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
     margin: ClassVar[int] = AROUND
 
     def fitted(self, sample: Sequence[Sequence[Bands]]) -> SarPair:
@@ -121,6 +119,10 @@ class SarPair(BackscatterChange):
     def measure(self, scenes: Sequence[Bands]) -> Measure:
         """Return the normalised values of the scene."""
         return self._normalised(scenes, 0)
+
+    def open_water(self, sample: Mapping[str, Sequence[Image]]) -> None:  # noqa: ARG002
+        """Return None: values have no unit."""
+        return
 
     def water_before(
         self, scenes: Sequence[Bands], threshold: float

@@ -1,0 +1,60 @@
+"""A network of two dates is told of dates that do not agree as a method is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geoseg.spec import SceneSpec
+from tests.messages import Messages
+from tests.tasks.flood.network_bundles import bundle, proof, raster, run, two_dates
+from tests.tasks.flood.test_date_agreement import dates
+
+OWN = {"dates-shifted", "backscatter-differs", "water-method-doubtful"}
+
+
+@pytest.mark.parametrize(
+    ("statistics", "flooded", "bias", "rows", "told"),
+    [
+        ("training", 0.3, 0.0, 0, []),
+        ("training", 0.3, -3.0, 0, ["backscatter-differs"]),
+        ("training", 0.3, 0.0, 10, ["dates-shifted"]),
+        ("training", 0.0, 0.0, 0, []),
+        ("scene", 0.3, 0.0, 0, []),
+        ("scene", 0.3, -3.0, 0, []),
+        ("scene-quantiles", 0.3, 0.0, 10, ["dates-shifted"]),
+        ("scene", 0.0, 0.0, 0, ["water-method-doubtful"]),
+        ("scene-quantiles", 1.0, 0.0, 0, ["water-method-doubtful"]),
+    ],
+)
+def test_dates_of_a_network_are_compared(
+    tmp_path: Path,
+    zoo: Path,
+    messages: Messages,
+    statistics: str,
+    flooded: float,
+    bias: float,
+    rows: int,
+    told: list[str],
+) -> None:
+    """A network that normalises each scene by itself sees no level; it cannot tell all flood from none."""
+    before, after = dates(flooded)
+    paths = [
+        raster(tmp_path / f"{name}.tif", {"vv": image})
+        for name, image in (("before", before), ("after", np.roll(after + np.float32(bias), rows, axis=0)))
+    ]
+    options = {"before": (SceneSpec(paths=(str(paths[0]),)),), "model": str(two_dates(zoo, statistics))}
+    run(tmp_path, paths[1], **options)
+    assert [code for code in messages.codes if code in OWN] == told
+
+
+def test_a_date_before_of_another_band_is_not_compared(tmp_path: Path, zoo: Path, messages: Messages) -> None:
+    before, after = dates()
+    bands = ("before:vh", "vv")
+    model = bundle(zoo / "crossed", bands, units="db", evidence=proof(bands, units="db"))
+    first = raster(tmp_path / "before.tif", {"vh": before - 20})
+    second = raster(tmp_path / "after.tif", {"vv": after})
+    run(tmp_path, second, before=(SceneSpec(paths=(str(first),)),), model=str(model))
+    assert not OWN & set(messages.codes)
