@@ -79,13 +79,13 @@ def test_classes_without_a_unit_that_are_not_clear_are_told(
     assert not messages.codes
 
 
-@pytest.mark.parametrize(("between", "told"), [(0.0, False), (0.8, True)])
-def test_dark_ground_without_an_edge_is_told(between: float, told: bool, messages: Messages) -> None:
+@pytest.mark.parametrize(("between", "warned"), [(0.0, False), (0.8, True)])
+def test_dark_ground_without_an_edge_is_warned_of(between: float, warned: bool, messages: Messages) -> None:
     """Two classes may be clear though most of the darker one lies between its darkest values and land."""
     rng = np.random.default_rng(0)
     values = np.where(WATER, -2.6, 0) + rng.normal(0, 0.3, WATER.shape)
     ramp = rng.uniform(-2, -0.3, WATER.shape)
-    values = np.where(rng.random(WATER.shape) < between * WATER, ramp, values).astype(np.float32)
-    find_threshold(water_methods()["sar-pair"], [values], "auto", 10.0)
-    assert messages.codes == ["water-method-doubtful"] * told
+    mixed = np.where(rng.random(WATER.shape) < between * WATER, ramp, values).astype(np.float32)
+    find_threshold(water_methods()["sar-pair"], [mixed], "auto", 10.0)
+    assert messages.codes == ["water-method-doubtful"] * warned
     assert all("no clear edge" in text for text in messages.warnings)
