@@ -1,7 +1,8 @@
 """Write the outputs of other libraries' encoders, which the tests compare ours with.
 
-    python bench/encoder_oracles.py FOLDER   # holds the unpacked wheels of terratorch 1.2.13, torchgeo 0.8.1
+    python bench/encoder_oracles.py FOLDER
 
+FOLDER holds the unpacked wheels of terratorch 1.2.13, torchgeo 0.8.1 and olmoearth-pretrain-minimal 0.1.5.
 Only the files of the networks are imported, so that the libraries need not be installed; einops must be.
 Weights are random: each is drawn by a seed from its name (`weights`), so that the tests make the same ones.
 """
@@ -159,16 +160,55 @@ def terramind(folder: Path) -> dict[str, Any]:
     return made
 
 
+def olmoearth(folder: Path) -> dict[str, Any]:
+    """Return features of OlmoEarth's encoder: means over dates and groups, then over kinds of sensors."""
+    root = "olmoearth_pretrain_minimal.olmoearth_pretrain_v1"
+    package(folder, root.split(".", maxsplit=1)[0], root, f"{root}.nn", f"{root}.utils")
+    module = import_module(f"{root}.nn.flexi_vit")
+    data = import_module(f"{root}.utils.datatypes")
+    model = fill(
+        module.Encoder(
+            SMALL["width"], 8, 1, SMALL["heads"], mlp_ratio=4.0, depth=SMALL["depth"], drop_path=0.0,
+            supported_modalities=[module.Modality.SENTINEL2_L2A, module.Modality.SENTINEL1],
+            max_sequence_length=12,
+        )
+    )  # fmt: skip
+    groups = {"sentinel2_l2a": (12, 3), "sentinel1": (2, 1)}
+    made = {}
+    for name, kinds, dates, patch, gsd in (
+        ("optical", ("sentinel2_l2a",), 1, 4, 10),
+        ("radar", ("sentinel1",), 2, 8, 20),
+        ("both", ("sentinel2_l2a", "sentinel1"), 3, 2, 10),
+    ):
+        side = 4 * patch
+        months = torch.arange(dates)[None] * 4
+        given = {"timestamps": torch.stack([months, months, months], dim=-1)}
+        bands = sum(groups[kind][0] for kind in kinds)
+        planes = image(1, dates, bands, side, side).permute(0, 3, 4, 1, 2)
+        parts = planes.split([groups[kind][0] for kind in kinds], dim=-1)
+        for kind, part in zip(kinds, parts, strict=True):
+            read = torch.full((1, side, side, dates, groups[kind][1]), data.MaskValue.ONLINE_ENCODER.value)
+            given |= {kind: part, f"{kind}_mask": read.float()}
+        sample = data.MaskedOlmoEarthSample(**given)
+        found = model(sample, patch_size=patch, input_res=gsd, fast_pass=True)["tokens_and_masks"]
+        means = [getattr(found, kind).mean(dim=(3, 4)) for kind in kinds]
+        made[name] = torch.stack(means).mean(dim=0).permute(0, 3, 1, 2).numpy()
+    return made
+
+
+FAMILIES = (prithvi, dofa, clay, terramind, olmoearth)
+
+
 def main() -> None:
     """Write one file a family."""
     folder = Path(sys.argv[1])
     with torch.no_grad():
-        for name, make in (("prithvi", prithvi), ("dofa", dofa), ("clay", clay), ("terramind", terramind)):
+        for make in FAMILIES:
             found = make(folder)
             np.savez_compressed(
-                TARGET / f"{name}.npz", **{key: v.astype(np.float32) for key, v in found.items()}
+                TARGET / f"{make.__name__}.npz", **{key: v.astype(np.float32) for key, v in found.items()}
             )
-            print(name, {key: value.shape for key, value in found.items()})
+            print(make.__name__, {key: value.shape for key, value in found.items()})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,11 @@ SHOWN = 6
 LEAST_SHARE = 0.5
 """Least share of the network's weights that a file must supply."""
 
+FLOATS = frozenset(
+    {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE}
+)
+"""Types of weights."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
@@ -38,9 +44,10 @@ class Transfer:
     loaded: tuple[str, ...]
     """Names of the weights."""
     missing: tuple[str, ...]
-    """Weights of the network that the file lacks or has in another shape: they keep their own start."""
+    """Weights of the network that the file lacks, or has in another shape or as integers: they keep their own
+    start."""
     unused: tuple[str, ...]
-    """Weights of the file that the network lacks or has in another shape."""
+    """Weights of the file that the network lacks, or has in another shape or type."""
     idle: tuple[str, ...]
     """Weights of layers that the network has and does not run; a file without them lacks nothing."""
 
@@ -63,7 +70,7 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     opened(path)
     with loading(path, "is no ONNX file", "give the weights.onnx of a bundle or an exported network"):
         graph = onnx.load(str(path)).graph
-    given = {_plain(item.name): _tensor(item) for item in graph.initializer}
+    given = _tensors({item.name: item for item in graph.initializer})
     given |= _constants(graph)
     in_file = frozenset(given)
     biases = _biases(graph, given)
@@ -74,7 +81,7 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     given = {**_without(body, biases.values(), merged), **merged}
     own = network.body.state_dict()
     counted = [key for key in own if _counts(key)]
-    fitting = {key: given[key] for key in counted if key in given and given[key].shape == own[key].shape}
+    fitting = {key: given[key] for key in counted if key in given and _fits(given[key], own[key])}
     lacking = [key for key in counted if key not in fitting]
     idle = tuple(key for key in lacking if key not in given and key.rpartition(".")[0] in still)
     done = Transfer(
@@ -141,21 +148,34 @@ def _plain(name: str) -> str:
     return name.removesuffix("_half")
 
 
-def _tensor(item: onnx.TensorProto) -> Tensor:
-    values = onnx.numpy_helper.to_array(item)
-    made = torch.from_numpy(values.copy())
-    return made.float() if values.dtype.kind == "f" else made
+def _fits(given: Tensor, own: Tensor) -> bool:
+    """Return whether a tensor can be a weight; integers of a quantised file mean nothing without scales."""
+    return given.shape == own.shape and given.is_floating_point() == own.is_floating_point()
+
+
+def _tensors(items: Mapping[str, onnx.TensorProto]) -> dict[str, Tensor]:
+    """Return the numbers among the tensors of a graph by their plain names; floating ones as float32."""
+    found = {}
+    for name, item in items.items():
+        values = onnx.numpy_helper.to_array(item)
+        if item.data_type in FLOATS:
+            found[_plain(name)] = torch.from_numpy(values.astype(np.float32))
+        elif values.dtype.kind in "iub":
+            found[_plain(name)] = torch.from_numpy(values.copy())
+    return found
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
     """Return the weights that a graph holds in Constant nodes."""
-    found = {}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    found[_plain(node.output[0])] = _tensor(attribute.t)
-    return found
+    return _tensors(
+        {
+            node.output[0]: attribute.t
+            for node in graph.node
+            if node.op_type == "Constant"
+            for attribute in node.attribute
+            if attribute.name == "value"
+        }
+    )
 
 
 def _without(

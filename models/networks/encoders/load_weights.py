@@ -75,7 +75,7 @@ def fill(
         names: name in the module of each name in the file; None: the same.
 
     Raises:
-        ModelError: a key is missing, unknown or of another shape.
+        ModelError: a key is missing, unknown, of another shape or type, or has a value that is not finite.
     """
     own = module.state_dict()
     known = {name: own[ours or name] for name, ours in names.items()}
@@ -89,6 +89,19 @@ def fill(
                 for key in given.keys() & known.keys()
                 if given[key].shape != known[key].shape
             },
+        ),
+        # Integers would be copied as they are: those of a quantised file mean nothing without their scales.
+        _list(
+            "of another type",
+            {
+                f"{key} {_type(given[key])}, not {_type(known[key])}"
+                for key in given.keys() & known.keys()
+                if given[key].is_floating_point() != known[key].is_floating_point()
+            },
+        ),
+        _list(
+            "not finite",
+            {key for key in given.keys() & known.keys() if not given[key].float().isfinite().all()},
         ),
     ]
     if any(problems):
@@ -137,6 +150,11 @@ def check_hash(path: Path, sha256: str) -> None:
         raise ModelError(f"{path}: the weights cannot be read: {error.strerror}") from error
     if found != sha256:
         raise ModelError(f"{path}: its SHA-256 is {found}, not {sha256}: it is another file, or broken")
+
+
+def _type(value: Tensor) -> str:
+    """Return the name of the type of a tensor's numbers, such as float32."""
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _list(what: str, keys: set[str]) -> str:

@@ -46,13 +46,18 @@ class PatchEmbedding(nn.Module):
 
 
 class Encodings(nn.Module):
-    """What is added to tokens: group, date, month and place, a quarter of the features each."""
+    """What is added to tokens: group, date, month and place, a quarter of the features each.
+
+    The table of dates is computed: some published files hold it as `pos_embed`, later ones do not.
+    """
+
+    dates: Tensor
 
     def __init__(self, kinds: Sequence[str], width: int) -> None:
         """Create the tables for some kinds of sensors."""
         super().__init__()
         self.quarter = width // 4
-        self.pos_embed = nn.Parameter(sine_table(torch.arange(LONGEST), self.quarter), requires_grad=False)
+        self.register_buffer("dates", sine_table(torch.arange(LONGEST), self.quarter), persistent=False)
         self.month_embed = nn.Embedding.from_pretrained(month_table(self.quarter))
         self.per_modality_channel_embeddings = nn.ParameterDict(
             {kind: nn.Parameter(torch.zeros(len(GROUPS[kind]), self.quarter)) for kind in kinds}
@@ -70,9 +75,9 @@ class Encodings(nn.Module):
         shape = (*months.shape, place.shape[0], self.quarter)
         parts = (
             self.per_modality_channel_embeddings[kind][group],
-            self.pos_embed[: months.shape[1], None],
+            self.dates[: months.shape[1], None],
             self.month_embed(months)[:, :, None],
-            place.to(self.pos_embed),
+            place.to(self.dates),
         )
         return torch.cat([part.expand(shape) for part in parts], dim=-1)
 

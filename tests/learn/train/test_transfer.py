@@ -38,6 +38,13 @@ def scores(network: Segmenter, image: object) -> np.ndarray:
         return np.asarray(Scoring(network).eval()(image))
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "source.onnx"
+    to_onnx(Scoring(made()).eval(), 4, path)
+    return path
+
+
 @pytest.mark.parametrize("name", ["water-optical", "flood-sar"])
 def test_a_bundle_is_loaded_whole(name: str) -> None:
     model, spec = find_model(name), read_config(name)
@@ -73,12 +80,10 @@ def test_another_head_keeps_its_start_and_is_listed(tmp_path: Path, messages: Me
     torch.testing.assert_close(features[0], features[1], atol=1e-4, rtol=1e-4)
 
 
-def test_every_weight_that_is_not_loaded_is_listed(tmp_path: Path, messages: Messages) -> None:
+def test_every_weight_that_is_not_loaded_is_listed(exported: Path, messages: Messages) -> None:
     """A network of wider decoder: more weights are not loaded than a short message would name."""
-    path = tmp_path / "source.onnx"
-    to_onnx(Scoring(made()).eval(), 4, path)
     wide = SMALL.model_copy(update={"decoder_channels": (32, 16, 8)})
-    done = start_from(made(wide), str(path), torch.randn(1, 4, 64, 64))
+    done = start_from(made(wide), str(exported), torch.randn(1, 4, 64, 64))
     (text,) = (text for text in messages.notes if "own start" in text)
     named = text.partition("own start: ")[2].split(", ")
     assert len(done.missing) > 10
@@ -101,14 +106,32 @@ def test_whole_parts_of_a_network_are_named_once() -> None:
     assert whole_parts(["a.0.bias", "c.weight"], every) == "a.0.bias, c.* (1)"
 
 
-def test_another_architecture_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "source.onnx"
-    to_onnx(Scoring(made()).eval(), 4, path)
+def test_another_architecture_is_refused(exported: Path) -> None:
     target = made(NetworkSpec(architecture="fpn", encoder="resnet18"))
     before = {key: value.clone() for key, value in target.state_dict().items()}
     with pytest.raises(ModelError, match="weights fit the network"):
-        start_from(target, str(path), torch.randn(1, 4, 64, 64))
+        start_from(target, str(exported), torch.randn(1, 4, 64, 64))
     assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["BFLOAT16", "FLOAT16", "INT8"])
+def test_weights_of_other_types_are_converted_but_for_integers(
+    kind: str, exported: Path, tmp_path: Path
+) -> None:
+    """Integers of a quantised file mean nothing without their scales."""
+    path, key = tmp_path / "source.onnx", "segmentation_head.0.weight"
+    graph = onnx.load(exported)
+    (item,) = (item for item in graph.graph.initializer if item.name.endswith(key))
+    values = onnx.numpy_helper.to_array(item)
+    data_type = getattr(onnx.TensorProto, kind)
+    item.CopyFrom(onnx.helper.make_tensor(item.name, data_type, values.shape, values.ravel()))
+    onnx.save(graph, path)
+    target = made()
+    own = target.body.get_parameter(key).detach().clone()
+    done = start_from(target, str(path), torch.randn(1, 4, 64, 64))
+    found = target.body.get_parameter(key).detach()
+    assert done.missing == ((key,) if kind == "INT8" else ())
+    np.testing.assert_allclose(found, own if kind == "INT8" else values, rtol=1e-2, atol=1e-6)
 
 
 @pytest.mark.parametrize("content", [b"", b"no network"])

@@ -53,6 +53,14 @@ def test_weights_of_a_file_are_loaded(tmp_path: Path, suffix: str) -> None:
             lambda table: table.update({"encoder.renamed": table.pop("encoder.norm.bias")}),
             "missing: norm.bias; unknown: renamed",
         ),
+        (
+            lambda table: table.update({"encoder.norm.bias": torch.ones(32, dtype=torch.int8)}),
+            "of another type: norm.bias int8, not float32",
+        ),
+        (
+            lambda table: table.update({"encoder.norm.bias": torch.full((32,), float("nan"))}),
+            "not finite: norm.bias",
+        ),
     ],
 )
 def test_keys_that_do_not_fit_are_named(tmp_path: Path, change: object, named: str) -> None:
@@ -64,6 +72,15 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path, change: object, named: s
     with pytest.raises(ModelError, match=named):
         load_weights(encoder, tmp_path / "weights.pt", FACTS)
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
+def test_weights_of_another_precision_are_converted(tmp_path: Path, kind: str) -> None:
+    table = {key: value.to(getattr(torch, kind)) for key, value in state().items()}
+    torch.save(table, tmp_path / "weights.pt")
+    encoder = made("vv", "vh", "blue", "green", "red")
+    load_weights(encoder, tmp_path / "weights.pt", FACTS)
+    assert torch.equal(encoder.norm.bias, table["encoder.norm.bias"].float())
 
 
 class Code:

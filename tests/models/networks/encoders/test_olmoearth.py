@@ -1,10 +1,12 @@
-"""OlmoEarth against its equations, written down once more by loops over the published layout of tensors."""
+"""OlmoEarth against the authors' network with the same random weights (bench/encoder_oracles.py), and, where
+that takes no image, against its equations, written down once more by loops over the layout of tensors."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -12,13 +14,14 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from geoseg.models.networks.encoders.band_groups import readable, tokens_per_patch  # noqa: E402
 from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder  # noqa: E402
 from geoseg.models.networks.encoders.encoder import About  # noqa: E402
+from geoseg.models.networks.encoders.galileo import Size  # noqa: E402
 from geoseg.models.networks.encoders.olmoearth import OlmoEarth, enlarging  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from geoseg.errors import ModelError, UsageError  # noqa: E402
 from geoseg.spec.presets import encoders  # noqa: E402
-from tests.models.networks.encoders.random_weights import weights  # noqa: E402
+from tests.models.networks.encoders.random_weights import GOLDEN, image, weights  # noqa: E402
 
 NANO = "olmoearth-1-nano"
 WIDTH, DEPTH, HEADS, LONGEST = 128, 4, 8, 12
@@ -87,13 +90,17 @@ def state() -> dict[str, Tensor]:
     return made
 
 
-@pytest.fixture
-def file(state: dict[str, Tensor], tmp_path: Path) -> Path:
-    """A file like the published one, with parts of the pretraining that geoseg does not read."""
+def save(state: dict[str, Tensor], folder: Path) -> Path:
+    """Write a file like the published one, with parts of the pretraining that geoseg does not read."""
     others = {"decoder.mask_token": torch.zeros(WIDTH), "target_encoder.norm.weight": torch.ones(WIDTH)}
-    path = tmp_path / "weights.pth"
+    path = folder / "weights.pth"
     torch.save({**state, **others}, path)
     return path
+
+
+@pytest.fixture
+def file(state: dict[str, Tensor], tmp_path: Path) -> Path:
+    return save(state, tmp_path)
 
 
 def sines(positions: Tensor, width: int) -> Tensor:
@@ -160,6 +167,41 @@ def oracle(
         means.append(x[:, first : first + count].unflatten(1, shape).mean(dim=(3, 4)))
         first += count
     return torch.stack(means, -1).mean(-1).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("case", "kinds", "dates", "patch", "gsd"),
+    [
+        ("optical", ("sentinel2_l2a",), 1, 4, 10.0),
+        ("radar", ("sentinel1",), 2, 8, 20.0),
+        ("both", ("sentinel2_l2a", "sentinel1"), 3, 2, 10.0),
+    ],
+)
+def test_features_equal_those_of_the_authors(
+    case: str, kinds: tuple[str, ...], dates: int, patch: int, gsd: float
+) -> None:
+    bands = [NAMES[band] for kind in kinds for group in SETS[kind] for band in group]
+    encoder = OlmoEarth(bands, size=Size(64, 2, 4), patch=patch, layers=(1,), dates=dates, gsd=gsd)
+    shapes = {name: tuple(value.shape) for name, value in encoder.state_dict().items()}
+    encoder.load_state_dict({name: torch.from_numpy(value) for name, value in weights(shapes).items()})
+    planes = torch.from_numpy(image(1, dates, len(bands), 4 * patch, 4 * patch))
+    months = 4.0 * torch.arange(dates)[None]
+    with torch.no_grad():
+        found = encoder.eval()(planes, About(months=months))[-1]
+    expected = np.load(GOLDEN / "olmoearth.npz")[case]
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_the_table_of_dates_may_be_in_the_file_or_not(state: dict[str, Tensor], tmp_path: Path) -> None:
+    """Files of the authors' present code lack it; it is computed."""
+    table = "encoder.composite_encodings.pos_embed"
+    assert table in state
+    request = EncoderRequest(name=NANO, bands=["vv", "vh"], weights=save(state, tmp_path))
+    with_table = build_encoder(request).state_dict()
+    save({name: value for name, value in state.items() if name != table}, tmp_path)
+    without = build_encoder(request).state_dict()
+    assert with_table.keys() == without.keys()
+    assert all(torch.equal(with_table[name], value) for name, value in without.items())
 
 
 @pytest.mark.parametrize(
