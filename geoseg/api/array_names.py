@@ -30,7 +30,7 @@ class ArrayFolder:
             # A file could be named for its bands one by one; an array has them in its own order.
             text = re.sub(rf"`--band NAME={re.escape(str(file))}[^`]*`", "`bands=[NAME, …]`", text)
             for name in (str(file), file.name, file.stem):
-                text = re.sub(rf"{re.escape(name)}(?![\w.])", f"the array of {argument}", text)
+                text = re.sub(rf"{re.escape(name)}(?!\.?\w)", f"the array of {argument}", text)
         return text
 
     def record_in_words(self, record: RunRecord) -> RunRecord:
