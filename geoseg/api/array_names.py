@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geoseg.errors import GeosegError
-from geoseg.run_record import RunRecord
+from geoseg.run_record import RunRecord, RunWarning
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class ArrayFolder:
 
     def record_in_words(self, record: RunRecord) -> RunRecord:
         """Return a record whose notes and warnings name arguments."""
-        warnings = tuple(
-            item.model_copy(update={"text": self.in_words(item.text)}) for item in record.warnings
-        )
-        notes = tuple(self.in_words(item) for item in record.notes)
-        return record.model_copy(update={"notes": notes, "warnings": warnings})
+        notes = tuple(map(self.in_words, record.notes))
+        return record.model_copy(update={"notes": notes, "warnings": self.warnings_in_words(record.warnings)})
+
+    def warnings_in_words(self, warnings: tuple[RunWarning, ...]) -> tuple[RunWarning, ...]:
+        """Return warnings that name arguments."""
+        return tuple(item.model_copy(update={"text": self.in_words(item.text)}) for item in warnings)
 
     @contextmanager
     def named(self) -> Iterator[None]:
