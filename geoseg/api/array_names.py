@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geoseg.errors import GeosegError
-from geoseg.run_record import RunRecord
+from geoseg.run_record import RunRecord, RunWarning
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,17 @@ class ArrayFolder:
             # A file could be named for its bands one by one; an array has them in its own order.
             text = re.sub(rf"`--band NAME={re.escape(str(file))}[^`]*`", "`bands=[NAME, …]`", text)
             for name in (str(file), file.name, file.stem):
-                text = re.sub(rf"{re.escape(name)}(?![\w.])", f"the array of {argument}", text)
+                text = re.sub(rf"{re.escape(name)}(?!\.?\w)", f"the array of {argument}", text)
         return text
 
     def record_in_words(self, record: RunRecord) -> RunRecord:
         """Return a record whose notes and warnings name arguments."""
-        warnings = tuple(
-            item.model_copy(update={"text": self.in_words(item.text)}) for item in record.warnings
-        )
-        notes = tuple(self.in_words(item) for item in record.notes)
-        return record.model_copy(update={"notes": notes, "warnings": warnings})
+        notes = tuple(map(self.in_words, record.notes))
+        return record.model_copy(update={"notes": notes, "warnings": self.warnings_in_words(record.warnings)})
+
+    def warnings_in_words(self, warnings: tuple[RunWarning, ...]) -> tuple[RunWarning, ...]:
+        """Return warnings that name arguments."""
+        return tuple(item.model_copy(update={"text": self.in_words(item.text)}) for item in warnings)
 
     @contextmanager
     def named(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from affine import Affine
 from geoseg.api.array_names import ArrayFolder
 from geoseg.api.arrays import REQUESTS
 from geoseg.api.map import Map
-from geoseg.api.option_words import errors_in_python
+from geoseg.api.option_words import errors_in_python, warnings_in_python
 from geoseg.api.run import argument_of, lasting_folder, make, reporting, request_of
 from geoseg.bundles.find import find_any
 from geoseg.errors import UsageError
@@ -274,7 +274,9 @@ def fit(
         with arrays.named():
             request = request_of(FitSpec, {"scene": scenes}, given, arrays)
         with arrays.named(), naming_missing_files(request, argument_of):
-            return fit_network(request, report)
+            made = fit_network(request, report)
+    warnings = warnings_in_python(arrays.warnings_in_words(made.warnings), FitSpec)
+    return made.model_copy(update={"warnings": warnings})
 
 
 def vectorize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from geoseg.engine.plan import Plan
 from geoseg.errors import GeosegError
 from geoseg.files.disk import existing, free_bytes
 from geoseg.files.inputs import local_files
-from geoseg.files.machine import temporary_folder
 from geoseg.files.scratch import scratch_folder
 from geoseg.messages import counted, held, note, warn
 from geoseg.run_record import Progress, no_progress
@@ -95,8 +93,7 @@ def estimate_batch(
         SceneReadError: an input does not exist or cannot be read.
     """
     store = open_store(spec.output)
-    parent = Path(os.environ.get("TMPDIR") or temporary_folder())
-    with scratch_folder(parent) as scratch:
+    with scratch_folder() as scratch:
         known = Known.of(store.folder, task)
         planned = plan_batch(
             spec, task_of(task), store.folder, progress, scratch=scratch / ITEMS, outputs=known.owned

@@ -57,7 +57,10 @@ def write_metadata(sources: Sequence[Path], target: Path, final: Path, *, layer:
 
 
 def _record(records: Sequence[RunRecord], totals: tuple[ClassTotal, ...], final: Path, crs: CRS) -> RunRecord:
-    """Return the record of the merged map: that of its maps, with the scenes and totals of all."""
+    """Return the record of the merged map: that of its maps, with the scenes and totals of all.
+
+    Of what runs measure or choose by the scene, such as thresholds, it has what is the same in all maps.
+    """
     inputs: list[dict[str, JsonValue]] = [
         {name: scene[name] for name in KEPT if name in scene} for item in records for scene in item.inputs
     ]
@@ -68,6 +71,12 @@ def _record(records: Sequence[RunRecord], totals: tuple[ClassTotal, ...], final:
         update={
             "command": {"merge": True},
             "inputs": tuple(inputs),
+            "runtime": {
+                name: value
+                for name, value in records[0].runtime.items()
+                if all(item.runtime.get(name) == value for item in records)
+            },
+            "seconds": sum(item.seconds for item in records),
             "method": f"{len(records)} maps merged: {next(iter(methods))}{more}",
             "created": max(item.created for item in records),
             "crs": crs.to_string(),

@@ -164,7 +164,9 @@ def instruments(record: RunRecord) -> list[str]:
 
 def credits_of(record: RunRecord) -> list[str]:
     """Return the credits that the providers of the scenes ask for."""
-    years = sorted({day[:4] for day in dates_of(record)})
+    # Also those of scenes that give the map no date, such as earlier ones.
+    times = (*dates_of(record), *(_text(scene, "time") for scene in record.inputs))
+    years = sorted({time[:4] for time in times if time})
     year = f" {', '.join(years) if len(years) < 4 else f'{years[0]} to {years[-1]}'}" if years else ""
     found: dict[str, None] = {}
     for name in instruments(record):

@@ -322,7 +322,7 @@ def check_weights(model: ModelSpec) -> None:
 
 
 def ending_runtime(model: ModelSpec, runtime: str) -> str:
-    """Return a runtime; for `auto`, of a network whose loops may turn without end, the one that can end them.
+    """Return a runtime; for `auto`, of a network whose loops may never end, the one that can end them.
 
     Raises:
         ModelError: running the network would not end, or the runtime could not end it.

@@ -129,12 +129,16 @@ def test_a_network_is_fitted_to_points_of_an_array(tmp_path: Path) -> None:
     rows, cols = rng.integers(2, 94, (2, 60))
     x, y = xy(TRANSFORM, rows, cols)
     water = data[1, rows, cols] < 0.1
-    labels = geopandas.GeoDataFrame(
-        {"class": np.where(water, "lake", "land")}, geometry=geopandas.points_from_xy(x, y), crs=CRS
-    )
+    names = [*np.where(water, "lake", "land"), "land" if water[0] else "lake"]
+    points = geopandas.points_from_xy([*x, x[0]], [*y, y[0]])
+    labels = geopandas.GeoDataFrame({"class": names}, geometry=points, crs=CRS)
     place: dict[str, Any] = {"transform": TRANSFORM, "crs": CRS, "bands": ("green", "swir16")}
     report = geoseg.fit(labels.to_crs(4326), data, tmp_path / "lakes", place_size=150, **place)
     assert {item.label for item in report.classes} == {"lake", "land"}
+    assert [item.text for item in report.warnings] == [
+        "the array of scene: 1 pixel with labels of two classes, not used",
+        "2 of 61 labels not used: 2 on pixels that were not observed, are masked or have two classes",
+    ]
     made = geoseg.segment(data, geoseg.load_model(tmp_path / "lakes"), **place)
     lake = next(item.value for item in report.classes if item.label == "lake")
     assert made.classes is not None

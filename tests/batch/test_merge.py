@@ -232,3 +232,21 @@ def test_the_merged_map_explains_itself(tmp_path: Path) -> None:
     assert {item.label: item.pixels for item in record.classes} == table.groupby("label")[
         "pixels"
     ].sum().to_dict()
+
+
+def test_the_record_of_a_merged_map_states_what_holds_for_all(tmp_path: Path) -> None:
+    maps = [mapped(tmp_path, "a", east=500_000), mapped(tmp_path, "b", east=500_400)]
+    for name, threshold in (("a", -15.0), ("b", -18.0)):
+        record = read_record(tmp_path / f"{name}.gpkg")
+        assert record is not None
+        changed = record.model_copy(
+            update={"runtime": {"threshold": threshold, "tile": 512}, "seconds": -threshold}
+        )
+        with closing(sqlite3.connect(tmp_path / f"{name}.gpkg")) as file, file:
+            text = (changed.model_dump_json(), RECORD_URI)
+            file.execute("UPDATE gpkg_metadata SET metadata = ? WHERE md_standard_uri = ?", text)
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    record = read_record(tmp_path / "merged.gpkg")
+    assert record is not None
+    assert record.runtime == {"tile": 512}
+    assert record.seconds == 33

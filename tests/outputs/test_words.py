@@ -100,6 +100,11 @@ def test_credits_licences_and_citation() -> None:
     assert credits_of(record) == ["Contains modified Copernicus Sentinel data 2024"]
     later = made("change", inputs=(S2, {**S2, "time": "2026-05-28T10:30:21"}))
     assert credits_of(later) == ["Contains modified Copernicus Sentinel data 2024, 2026"]
+    years = tuple({**S2, "time": f"{year}-05-28T10:30:21"} for year in (2024, 2021, 2020, 2022))
+    flood = made("flood", "water", inputs=years[:2], command={"before": ["earlier.tif"]})
+    assert credits_of(flood) == ["Contains modified Copernicus Sentinel data 2021, 2024"]
+    merged = made("segment", "a", inputs=years, command={"merge": True})
+    assert credits_of(merged) == ["Contains modified Copernicus Sentinel data 2020 to 2024"]
     assert licences(record)[0] == "model fields: MIT"
     assert any("fields" in text for text in citation(record))
     record = made("flood", "water", inputs=(NAMELESS,), citation="McFeeters 1996")

@@ -224,7 +224,8 @@ def _report_left_out(files: Sequence[LabelFile], inside: NDArray[np.intp], used:
             f"({', '.join(reasons)}); check nodata and masks (`--clouds none` trains on masked pixels)"
         )
     if reasons:
-        warn(LOG, "labels-left-out", f"{counted(number, 'label')} not used: {', '.join(reasons)}")
+        count = f"{number - len(left)} of {counted(number, 'label')}"
+        warn(LOG, "labels-left-out", f"{count} not used: {', '.join(reasons)}")
 
 
 def _require_places(

@@ -64,7 +64,7 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
         example: (N, C, H, W) input of the network, by which the order of its layers is found.
 
     Raises:
-        ModelError: the file cannot be read, or supplies less than half of the weights.
+        ModelError: the file cannot be read, supplies less than half of the weights, or has some that are not finite.
     """
     path = Path(name) if Path(name).suffix.lower() == ".onnx" else find_model(name).weights
     opened(path)
@@ -97,6 +97,8 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
             f"network of the config ({few_names(done.missing, SHOWN)} …): use the architecture and encoder "
             "of the file"
         )
+    if broken := [key for key, value in fitting.items() if not value.isfinite().all()]:
+        raise ModelError(f"{path}: weights that are not finite: {few_names(broken, SHOWN)}; use another file")
     network.body.load_state_dict({**own, **fitting})
     note(LOG, f"{len(done.loaded)} weights start from {path}")
     if done.missing:

@@ -101,7 +101,11 @@ def fill(
         ),
         _list(
             "not finite",
-            {key for key in given.keys() & known.keys() if not given[key].float().isfinite().all()},
+            {
+                key
+                for key in given.keys() & known.keys()
+                if given[key].is_floating_point() and not given[key].float().isfinite().all()
+            },
         ),
     ]
     if any(problems):

@@ -134,6 +134,19 @@ def test_weights_of_other_types_are_converted_but_for_integers(
     np.testing.assert_allclose(found, own if kind == "INT8" else values, rtol=1e-2, atol=1e-6)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value: float, exported: Path, tmp_path: Path) -> None:
+    path, key = tmp_path / "source.onnx", "segmentation_head.0.weight"
+    graph = onnx.load(exported)
+    (item,) = (item for item in graph.graph.initializer if item.name.endswith(key))
+    values = onnx.numpy_helper.to_array(item).copy()
+    values.flat[0] = value
+    item.CopyFrom(onnx.numpy_helper.from_array(values, item.name))
+    onnx.save(graph, path)
+    with pytest.raises(ModelError, match=f"not finite: {key}; use another file"):
+        start_from(made(), str(path), torch.randn(1, 4, 64, 64))
+
+
 @pytest.mark.parametrize("content", [b"", b"no network"])
 def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.onnx"

@@ -58,11 +58,18 @@ def test_weights_of_a_file_are_loaded(tmp_path: Path, suffix: str) -> None:
             "of another type: norm.bias int8, not float32",
         ),
         (
+            lambda table: table.update(
+                {"encoder.norm.bias": torch.quantize_per_tensor(torch.ones(32), 0.1, 0, torch.qint8)}
+            ),
+            "of another type: norm.bias qint8, not float32",
+        ),
+        (
             lambda table: table.update({"encoder.norm.bias": torch.full((32,), float("nan"))}),
             "not finite: norm.bias",
         ),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*quantized tensor", "ignore:TypedStorage")
 def test_keys_that_do_not_fit_are_named(tmp_path: Path, change: object, named: str) -> None:
     table = state()
     change(table)  # type: ignore[operator]
