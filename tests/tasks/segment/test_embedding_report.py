@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import CRS
 
 from geoseg.files.output_files import OutputFiles
@@ -37,12 +38,13 @@ def test_the_picture_of_many_channels_reads_few_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedding_report, "MOST_VALUES", 4 * 3 * 4)
-    shapes = []
-    monkeypatch.setattr(
-        embedding_report,
-        "components_rgb",
-        lambda values, observed: shapes.append(values.shape) or components_rgb(values, observed),
-    )
+    shapes: list[tuple[int, ...]] = []
+
+    def colours(values: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        shapes.append(values.shape)
+        return components_rgb(values, observed)
+
+    monkeypatch.setattr(embedding_report, "components_rgb", colours)
     values = np.arange(4 * 6 * 8, dtype=np.float32).reshape(4, 6, 8)
     with rasterio.open(tmp_path / "emb.tif", "w", count=4, dtype="float32", **GRID.geotiff()) as file:
         file.write(values)
