@@ -50,7 +50,7 @@ class Edits:
             spill: for edits that do not fit memory; None: all stay in memory.
             most: corners in memory.
             dropped: is told of regions that become background.
-            kept: whether edits are kept; False for maps without a class raster and a picture.
+            kept: whether edits are kept; False for maps with neither class raster nor picture.
         """
         self.kept = kept
         self._dropped = dropped

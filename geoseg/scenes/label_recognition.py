@@ -148,24 +148,24 @@ def _refuse_counted(candidates: Sequence[Candidate], *, named: bool) -> None:
         BandError: the labels count the bands.
     """
     labels = _labels_of(candidates)
-    if any(len(found) != 1 for found in labels.values()) or not 3 <= len(labels) <= 12:
+    if any(len(found) != 1 for found in labels.values()):
         return
-    names = [next(iter(found)) for found in labels.values()]
-    numbers = range(1, len(names) + 1)
-    if len(names) < 10 and not named and set(names) == {f"B{number:02}" for number in numbers}:
+    # Tiles of one scene have the same labels.
+    names = {next(iter(found)): candidates[position] for position, found in labels.items()}
+    count = len(names)
+    numbers = range(1, count + 1)
+    if 3 <= count < 10 and not named and set(names) == {f"B{number:02}" for number in numbers}:
         # Cameras of few bands are numbered so; of Sentinel-2 all bands or those of 10 m are delivered.
         raise BandError(
-            f"{candidates[0].file}: labels B01 to B{len(names):02} count the bands, and may be those of "
+            f"{candidates[0].file}: labels B01 to B{count:02} count the bands, and may be those of "
             "another instrument than Sentinel-2; set `--sensor`, or name each band with `--band NAME=PATH`"
         )
-    if set(names) != {f"B{number}" for number in numbers} or len(names) < 10:
+    if not 10 <= count <= 12 or set(names) != {f"B{number}" for number in numbers}:
         return
-    medians = {
-        name: _median(item.raster.sample(item.index)) for name, item in zip(names, candidates, strict=True)
-    }
+    medians = {name: _median(item.raster.sample(item.index)) for name, item in names.items()}
     if medians["B10"] > min(medians.values()):
         raise BandError(
-            f"{candidates[0].file}: labels B1 to B{len(names)} count the bands, because B10 is not as dark "
+            f"{candidates[0].file}: labels B1 to B{count} count the bands, because B10 is not as dark "
             "as cirrus of Sentinel-2; name each band with `--band NAME=PATH:INDEX`"
         )
 

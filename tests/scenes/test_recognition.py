@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from geoseg.errors import BandError, SceneError
 from geoseg.scenes import Scene, open_scene
@@ -142,6 +143,9 @@ L1C = "S2A_MSIL1C_20240528T103021_N0510_R108_T32TQM_20240528T141421"
         (f"{L1C}_iCOR_clip", "l2a"),
         (f"lake_{L1C}_acolite_rhos", "l2a"),
         (f"{L1C}_SRTM", "l1c"),
+        (f"iCOR_{L1C}", "l2a"),
+        (f"lake_BOA_clip_of_{L1C}", "l2a"),
+        (f"SRTM_{L1C}", "l1c"),
     ],
 )
 def test_the_level_in_a_name_with_other_words(tmp_path: Path, name: str, level: str) -> None:
@@ -195,6 +199,16 @@ def test_labels_that_other_instruments_have_too(
     with pytest.raises(BandError, match=match):
         scene(path)
     scene(path, sensor="sentinel-2-l2a-harmonised").close()
+
+
+def test_labels_that_count_the_bands_of_each_tile(tmp_path: Path) -> None:
+    for position in range(2):
+        labels = ["B01", "B02", "B03", "B04"]
+        data = np.stack([SMALL.reflectance("nir") * 1e4 for _ in labels]).astype(np.uint16)
+        place = Affine(10, 0, 5e5 + 240 * position, 0, -10, 5e6)
+        write_raster(tmp_path / "tiles" / f"{position}.tif", data, descriptions=labels, transform=place)
+    with pytest.raises(BandError, match="B01 to B04 count the bands"):
+        scene(tmp_path / "tiles")
 
 
 def test_a_folder_of_bigearthnet(tmp_path: Path) -> None:

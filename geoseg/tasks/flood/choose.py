@@ -136,7 +136,7 @@ def choose_method(
     for candidate in candidates.choices:
         if tried and candidate.method.name == tried[0][0].method.name:
             # Another polarisation is for scenes in which the first is blind, not for those without a change.
-            break
+            continue
         with held() as messages:
             method = candidate.method.fitted([_dates(candidate, block) for block in blocks])
             images = [[block[band] for band in candidate.measured] for block in blocks]
@@ -187,7 +187,7 @@ def _open_water(choice: WaterChoice, blocks: Sequence[Block]) -> tuple[str, floa
         {band: [block[name] for block in blocks for name in dates] for band, dates in names.items()}
     )
     if found is not None:
-        note(LOG, f"open water is below {found[1]:.4g} dB in {found[0].upper()} on both dates")
+        note(LOG, f"open water is below {found[1]:.4g} dB in {found[0].upper()} on all dates")
     return found
 
 

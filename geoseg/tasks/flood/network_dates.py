@@ -6,6 +6,7 @@ import numpy as np
 
 from geoseg.engine.image_pair import SHIFT_SIZE, SHIFTS
 from geoseg.engine.normalise import within_range
+from geoseg.errors import NothingObservedError
 from geoseg.methods.sar import boxcar
 from geoseg.methods.thresholds import histogram
 from geoseg.pixels import Pixels
@@ -32,7 +33,11 @@ def warn_of_network_dates(model: ModelSpec, source: Source) -> None:
         return
     band = clearest(shared)
     before = f"{BEFORE}:{band}"
-    pixels = sample(source, (band, before), size=SHIFT_SIZE, most=SHIFTS)
+    try:
+        pixels = sample(source, (band, before), size=SHIFT_SIZE, most=SHIFTS)
+    except NothingObservedError:
+        # Dates that share a narrow strip only may still be mapped there.
+        return
     blocks = [dict(zip((band, before), item.physical(), strict=True)) for item in pixels]
     absolute = model.statistics == "training"
     warn_of_dates(band, [before], blocks, levels=absolute and model.units == "db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from geoseg.run_record import RunRecord
 
 SHOWN = 400
 """px, longer side to which features are reduced for the picture, and to which the picture is enlarged."""
+MOST_VALUES = 2**24
+"""Values of features that are read for the picture: 148² of 768 channels, 64 MiB, which are copied once."""
 TAILS = (2.0, 98.0)
 """Percentiles of a component that are black and white."""
 
@@ -61,7 +64,8 @@ def write_embedding_report(path: Path, record: RunRecord, grid: Grid, beside: Ou
 def _picture(features: Path) -> Picture | None:
     """Return the first three principal components in red, green and blue; None: nothing was observed."""
     with rasterio.open(features) as file:
-        share = min(1.0, SHOWN / max(file.height, file.width))
+        room = math.sqrt(MOST_VALUES / (file.count * file.height * file.width))
+        share = min(1.0, SHOWN / max(file.height, file.width), room)
         shape = (file.count, max(1, round(file.height * share)), max(1, round(file.width * share)))
         values = file.read(out_shape=shape, resampling=Resampling.nearest).astype(np.float32)
         observed = file.dataset_mask(out_shape=shape[1:], resampling=Resampling.nearest) > 0
@@ -89,7 +93,7 @@ def components_rgb(values: NDArray[np.float32], observed: NDArray[np.bool_]) -> 
         values: (D, h, w) features.
         observed: (h, w), with a pixel that is True.
     """
-    vectors = values[:, observed].T.astype(np.float64)
+    vectors = values[:, observed].T
     vectors -= vectors.mean(axis=0)
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     scores = vectors @ axes[:, ::-1][:, :3]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from geoseg.spec import SceneSpec
+from geoseg.tasks.flood import network_dates
 from tests.messages import Messages
 from tests.tasks.flood.network_bundles import bundle, proof, raster, run, two_dates
 from tests.tasks.flood.test_date_agreement import dates
@@ -48,6 +49,23 @@ def test_dates_of_a_network_are_compared(
     options = {"before": (SceneSpec(paths=(str(paths[0]),)),), "model": str(two_dates(zoo, statistics))}
     run(tmp_path, paths[1], **options)
     assert [code for code in messages.codes if code in OWN] == told
+
+
+def test_dates_without_a_window_in_common_are_still_mapped(
+    tmp_path: Path, zoo: Path, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_dates, "SHIFT_SIZE", 64)
+    monkeypatch.setattr(network_dates, "SHIFTS", 1)
+    before, after = dates()
+    before[:, :-64] = np.nan
+    paths = [
+        raster(tmp_path / f"{name}.tif", {"vv": image})
+        for name, image in (("before", before), ("after", after))
+    ]
+    earlier = (SceneSpec(paths=(str(paths[0]),)),)
+    record, _ = run(tmp_path, paths[1], before=earlier, model=str(two_dates(zoo, "training")))
+    assert 0 < record.valid_share < 0.5
+    assert not OWN & set(messages.codes)
 
 
 def test_a_date_before_of_another_band_is_not_compared(tmp_path: Path, zoo: Path, messages: Messages) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import CRS
 
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid
 from geoseg.run_record import RunRecord
+from geoseg.tasks.segment import embedding_report
 from geoseg.tasks.segment.embedding_report import components_rgb, write_embedding_report
 
 GRID = Grid(crs=CRS.from_epsg(32633), transform=Affine(80, 0, 500_000, 0, -80, 4_600_000), height=6, width=8)
@@ -30,6 +32,24 @@ def test_places_of_like_features_have_like_colours() -> None:
     assert (rgb[:, 3:] == right).all()
     assert abs(left - right).max() == 255
     assert rgb[0, 0].tolist() == [255, 255, 255]
+
+
+def test_the_picture_of_many_channels_reads_few_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_report, "MOST_VALUES", 4 * 3 * 4)
+    shapes: list[tuple[int, ...]] = []
+
+    def colours(values: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        shapes.append(values.shape)
+        return components_rgb(values, observed)
+
+    monkeypatch.setattr(embedding_report, "components_rgb", colours)
+    values = np.arange(4 * 6 * 8, dtype=np.float32).reshape(4, 6, 8)
+    with rasterio.open(tmp_path / "emb.tif", "w", count=4, dtype="float32", **GRID.geotiff()) as file:
+        file.write(values)
+    assert embedding_report._picture(tmp_path / "emb.tif") is not None
+    assert shapes == [(4, 3, 4)]
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".parquet"])
