@@ -76,7 +76,7 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         further: outputs of this task alone; None: not requested.
 
     Raises:
-        UsageError: a style, picture, report or raster has an unknown format, or a style belongs to no raster.
+        UsageError: a style has an unknown format, or belongs to no raster.
         OutputError: an output is named twice, is an input, or exists, or its folder does not exist or is
             not writable.
         RuntimeMissingError: the CUDA device does not exist.
