@@ -14,23 +14,26 @@ from geoseg.run_record import RunRecord, RunWarning
 
 @dataclass(frozen=True)
 class ArrayFolder:
-    """A folder for files of arrays, and which argument each file is of."""
+    """A folder for files of arrays and polygons, and which argument each file is of."""
 
     path: Path
     arguments: dict[Path, str] = field(default_factory=dict)
 
     def own(self, argument: str) -> None:
         """State that files that no argument owns yet are of this one."""
-        for file in sorted(self.path.glob("array*.tif")):
+        for file in sorted((*self.path.glob("array*.tif"), *self.path.glob("polygons*.gpkg"))):
             self.arguments.setdefault(file, argument)
 
     def in_words(self, text: str) -> str:
         """Return a message with the names of arguments in place of temporary files."""
         for file, argument in self.arguments.items():
+            what = "array" if file.suffix == ".tif" else "table"
             # A file could be named for its bands one by one; an array has them in its own order.
             text = re.sub(rf"`--band NAME={re.escape(str(file))}[^`]*`", "`bands=[NAME, …]`", text)
+            command = rf"georeference it: `gdal_translate [^`]*{re.escape(str(file))}[^`]*`"
+            text = re.sub(command, "give `transform` and `crs`", text)
             for name in (str(file), file.name, file.stem):
-                text = re.sub(rf"{re.escape(name)}(?!\.?\w)", f"the array of {argument}", text)
+                text = re.sub(rf"{re.escape(name)}(?!\.?\w)", f"the {what} of {argument}", text)
         return text
 
     def record_in_words(self, record: RunRecord) -> RunRecord:

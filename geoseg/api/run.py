@@ -162,7 +162,11 @@ def check_names(known: Collection[str], options: Collection[str]) -> None:
 
 
 def _value(place: Place, value: object, folder: Path, georeference: Georeference) -> object:
-    """Return an option value as text, paths or numbers: objects that hold data are written to files."""
+    """Return an option value as text, paths or numbers: objects that hold data are written to files.
+
+    Raises:
+        UsageError: it is a table of pandas.
+    """
     if place.scenes:
         several = EACH in place.paths[0]
         if several and isinstance(value, list | tuple):
@@ -174,6 +178,8 @@ def _value(place: Place, value: object, folder: Path, georeference: Georeference
         return wkt_of(place.name.replace("-", "_"), value)
     if hasattr(value, "to_file") and hasattr(value, "total_bounds"):
         return _write_polygons(value, folder)
+    if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "to_csv"):
+        raise UsageError(f"a {type(value).__name__} of pandas is no layer; give a GeoDataFrame, or a path")
     if isinstance(value, DatasetReader | WarpedVRT | np.ndarray) or is_xarray(value):
         return paths_of(value, folder, replace(georeference, bands=None, time=None))
     if isinstance(value, dict):

@@ -14,15 +14,10 @@ from numpy.typing import NDArray
 from geoseg.messages import note
 from geoseg.scenes.naming import wavelength_of
 from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.untagged_nodata import usual_nodata
 from geoseg.spec import Units
 
 LOG = logging.getLogger(__name__)
-
-SENTINELS = (
-    -9999.0, -32768.0, -99999.0, -10000.0, -28672.0, -32767.0, float(np.finfo(np.float32).min)
-)  # fmt: skip
-"""Usual nodata values of floats and signed integers without a nodata tag: of GDAL, MAJA (-10000), MODIS
-and VIIRS (-28672), netCDF (-32767) and ArcGIS (the lowest float)."""
 
 _REFLECTANCE = re.compile(r"(?<![a-z])(rfl|refl|reflectance)(?![a-z])", re.IGNORECASE)
 _RADIANCE = re.compile(r"(?<![a-z])(rdn|rad|radiance)(?![a-z])", re.IGNORECASE)
@@ -53,7 +48,7 @@ class CubeCalibration:
     def nodata(self) -> float | None:
         """The nodata value of a file without a nodata tag; None: there is none."""
         values = _sample(self._raster, self._raster.count)
-        nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
+        nodata = usual_nodata(values)
         if nodata is not None:
             note(LOG, f"{self._file}: {nodata:g} without a nodata tag is treated as nodata")
         return nodata

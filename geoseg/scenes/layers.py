@@ -21,13 +21,13 @@ from geoseg.grid import Grid, Window, sample_windows
 from geoseg.messages import Message
 from geoseg.pixels import Pixels
 from geoseg.scenes.bands import Band, missing, nodata_as_stored
-from geoseg.scenes.cubes import SENTINELS
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.scene import Scene, SceneMetadata
 from geoseg.scenes.source import Source, SourceView
+from geoseg.scenes.untagged_nodata import untagged_nodata
 
 COMPUTED: Mapping[str, Any] = {
     "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True, "compress": "deflate", "zlevel": 1,
@@ -61,7 +61,7 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         nodata, messages = raster.nodata[index - 1], list[Message]()
         if nodata is None and raster.dtypes[index - 1].kind == "f":
             values = raster.sample(index)
-            nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
+            nodata = untagged_nodata(values, reflectance=False)
             if nodata is not None:
                 text = f"{base_name(raster.path)}: {nodata:g} without a nodata tag is treated as nodata"
                 messages.append(Message(logger=__name__, text=text))

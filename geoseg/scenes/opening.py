@@ -94,6 +94,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         )
         bands, untiled = join_tiles(named, calibrate(named, context))
         _note_georeference(bands)
+        _check_days(bands)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
             note(LOG, "digital numbers: the scale to reflectance is not known without a sensor")
         quality = _quality(request, product, flagged, context)
@@ -293,6 +294,25 @@ def _note_origins(named: list[NamedCandidate]) -> None:
             few = len(names) <= 8
             listed = ", ".join(names) if few else f"{len(names)} bands, {names[0]} to {names[-1]}"
             note(LOG, f"named by {origin}: {listed}")
+
+
+def _check_days(bands: Sequence[Band]) -> None:
+    """Warn where the names of files in use state acquisitions of several days.
+
+    A night may lie between tiles of one strip; bands of two dates are no scene.
+    """
+    files = {base_name(file.path): None for band in bands for file in band.raster.members}
+    times = {name: time for name in files if (time := time_in_name(name)) is not None}
+    if not times:
+        return
+    first, last = min(times, key=times.__getitem__), max(times, key=times.__getitem__)
+    if (times[last].date() - times[first].date()).days > 1:
+        warn(
+            LOG,
+            "bands-of-several-dates",
+            f"one scene is made of files of several dates ({first} and {last}): what changed between them is "
+            "mapped wrongly; give the files of one date",
+        )
 
 
 def _tagged_time(sensor: SensorSpec, rasters: Mapping[str, Raster]) -> datetime | None:

@@ -16,21 +16,18 @@ from numpy.typing import NDArray
 from geoseg.messages import note, warn
 from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band, nodata_as_stored
-from geoseg.scenes.cubes import SENTINELS, CubeCalibration, is_cube_name
+from geoseg.scenes.cubes import CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.providers import names_of, provider_of
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.reflectance_check import AS_FLOATS, ASSUMED, UNSCALED, check_reflectance
+from geoseg.scenes.untagged_nodata import GREAT, SENTINELS, isolated_value, untagged_nodata
 from geoseg.spec import SarUnits, SensorSpec, Units
 
 LOG = logging.getLogger(__name__)
 
 _SAME = 1e-6
 """Difference of reflectance below which a value is the scaled nodata value."""
-_GREAT = 1e15
-"""Size of floats from which they are nodata: 1e20, netCDF's 9.97e36, and the lowest float, often rounded."""
-_OFTEN = 0.005
-"""Share of a band from which its lowest value -1 is nodata: noise about 0 has lower values or few of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +57,8 @@ class CalibrationContext:
             raster, index = item.candidate.raster, item.candidate.index
             if raster.dtypes[index - 1].kind == "f" and not item.name.startswith("lwir"):
                 values = raster.sample(index)
-                values = values[np.isfinite(values) & (values > -9000) & (values < _GREAT)]
+                values = values[np.isfinite(values) & (values > -9000) & (values < GREAT)]
+                values = values[values != isolated_value(values)]
                 high = max(high, float(np.percentile(values, 99)) if values.size else 0.0)
         return high
 
@@ -134,7 +132,7 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         origin=item.origin,
         scaling=gain.source,
     )
-    if dtype.kind not in "fi":
+    if dtype.kind not in "fi" and (dtype.kind != "u" or band.nodata is not None or raster.masked):
         return band
     stated = raster.nodata[index - 1]
     if stated is None and is_cube_name(band.name):
@@ -271,29 +269,13 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
 
 
 def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
-    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
+    """Return a band with its fill value as nodata, if its values show one that no tag states."""
     values = band.raster.sample(band.index)
-    value = _untagged(band, values)
+    value = untagged_nodata(values, reflectance=band.units == "reflectance")
     if value is None:
         return _with_scaled_nodata(band, scaled, values)
     note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
     return replace(band, nodata=value)
-
-
-def _untagged(band: Band, values: NDArray[Any]) -> float | None:
-    """Return the value of a sample (n,) that is nodata without a tag; None: there is none."""
-    usual = next((value for value in SENTINELS if bool((values == value).any())), None)
-    finite = values[np.isfinite(values)]
-    if usual is not None or not finite.size:
-        return usual
-    extremes = (float(finite.min()), float(finite.max()))
-    great = max(extremes, key=abs)
-    if band.dtype.kind == "f" and abs(great) >= _GREAT:
-        return great
-    # An index of floats, such as NDVI, may be -1.
-    may_be = band.dtype.kind == "i" or band.units == "reflectance"
-    often = may_be and extremes[0] == -1.0 and float(np.mean(finite == -1)) >= _OFTEN
-    return -1.0 if often else None
 
 
 def _with_scaled_nodata(band: Band, scaled: Collection[float], values: NDArray[Any]) -> Band:

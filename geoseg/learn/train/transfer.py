@@ -64,7 +64,7 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
         example: (N, C, H, W) input of the network, by which the order of its layers is found.
 
     Raises:
-        ModelError: the file cannot be read, supplies less than half of the weights, or has some that are not finite.
+        ModelError: the file cannot be read, supplies less than half of the weights, or some are not finite.
     """
     path = Path(name) if Path(name).suffix.lower() == ".onnx" else find_model(name).weights
     opened(path)
