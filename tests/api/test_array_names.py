@@ -45,8 +45,9 @@ def test_errors_name_the_argument(call: Any, message: str) -> None:
     "table", [pd.DataFrame({"class": [1, 2]}), pd.Series([1, 2])], ids=["frame", "series"]
 )
 def test_tables_without_geometry_are_refused(name: str, table: object) -> None:
+    options: dict[str, Any] = {name: table}
     with pytest.raises(UsageError, match=f"^{name}: a .* of pandas is no layer; give a GeoDataFrame"):
-        geoseg.flood(reflectance(), **{name: table}, **PLACE)
+        geoseg.flood(reflectance(), **PLACE, **options)
 
 
 def test_a_layer_without_crs_is_told_how_arrays_state_it(tmp_path: Path) -> None:
