@@ -308,6 +308,8 @@ def radar_not_named(candidates: Sequence[Candidate], sensor: SensorSpec | None) 
     if len(same) > 1 and not decibels:
         return None
     if len(same) < len(candidates):
+        if scenes := _hint_of_scenes(candidates):
+            return BandError(f"{first.file} has {len(same)} bands without names{scenes}")
         return BandError(
             f"{first.file}: its name does not say the polarisation of the radar; name the band of each file, "
             f"as `--band vv={first.raster.path}` and `--band vh=PATH`"
@@ -364,4 +366,16 @@ def not_recognised(
     extra = f"; a file of {CUBE} bands or more needs wavelengths" if count >= CUBE else ""
     return BandError(
         f"{item.file} has {count} {dtype} bands without names: {could}; or name the bands with {one}{extra}"
+        f"{_hint_of_scenes(candidates)}"
+    )
+
+
+def _hint_of_scenes(candidates: Sequence[Candidate]) -> str:
+    """Return what to do with several files of several bands each; empty: there are none."""
+    counts = Counter(item.raster.path for item in candidates)
+    if len(counts) < 2 or min(counts.values()) < 2:
+        return ""
+    return (
+        f"; {len(counts)} such files are {len(counts)} scenes unless they are tiles of one date: give one, "
+        "or map each with `geoseg batch`"
     )

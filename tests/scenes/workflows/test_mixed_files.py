@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geoseg.errors import BandError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
@@ -45,6 +46,15 @@ def test_files_of_several_dates_are_no_scene(
         found = [message.text for message in opened.messages if message.code == "bands-of-several-dates"]
     assert len(found) == mixed
     assert all(day in text for text in found for day in days)
+
+
+@pytest.mark.parametrize(("low", "count"), [(-19.0, 2), (3000.0, 6)], ids=["radar", "optical"])
+def test_files_of_several_bands_without_names_are_scenes(tmp_path: Path, low: float, count: int) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        write_raster(tmp_path / f"chip{number}.tif", rng.normal(low, 2, (count, 60, 60)).astype(np.float32))
+    with pytest.raises(BandError, match=r"3 such files are 3 scenes .* `geoseg batch`"), scene(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize(
