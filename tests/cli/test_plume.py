@@ -89,7 +89,7 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
         "methane", "plume", scene, "-o", tmp_path / "p.gpkg", "--wind", tmp_path / "missing.nc", "--dry-run",
         code=3,
     )  # fmt: skip
-    assert "missing.nc cannot be read as wind" in err
+    assert "missing.nc does not exist; check the path" in err
     config, _ = geoseg(
         "methane", "plume", scene, "--reference", reference, "--wind", 3, "--source", "57,31.6",
         "-o", tmp_path / "p.gpkg", "--print-config",

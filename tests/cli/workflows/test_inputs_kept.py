@@ -177,7 +177,7 @@ def test_of_what_lies_beside_a_scene(kind: str, place: Path, geoseg: Geoseg) -> 
     _refused(geoseg, place, words, "-o" if vector else "--raster", place / target)
 
 
-@pytest.mark.parametrize("option", ["--raster", "--scores", "--picture"])
+@pytest.mark.parametrize("option", ["--raster", "--scores"])
 @pytest.mark.parametrize("link", ["symbolic", "hard", "folder"])
 def test_behind_links(link: str, option: str, place: Path, geoseg: Geoseg) -> None:
     target = place / "link.tif"
@@ -194,7 +194,7 @@ def test_behind_links(link: str, option: str, place: Path, geoseg: Geoseg) -> No
         _refused(geoseg, place, ("flood", target, *SENSOR), option, place / "scene.tif")
 
 
-@pytest.mark.parametrize(("option", "name"), [("--matrix", "earlier.tif"), ("--raster", "hand.tif")])
+@pytest.mark.parametrize(("option", "name"), [("--scores", "earlier.tif"), ("--raster", "hand.tif")])
 def test_of_a_change(option: str, name: str, place: Path, geoseg: Geoseg) -> None:
     layers = ("--layer", f"dem={place / 'hand.tif'}", "--layer", f"after:dem={place / 'hand.tif'}")
     words = ("change", place / "earlier.tif", place / "scene.tif", *SENSOR[:2], *layers)

@@ -86,7 +86,7 @@ def test_what_is_wrong_is_named(
         ),
         ("made.csv", b"", "has no rows; give a result file"),
         ("made.json", b"{}", "made.json: not a CSV file; give a result file"),
-        ("missing.csv", None, "missing.csv: cannot be read"),
+        ("missing.csv", None, "missing.csv: does not exist; check the path"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:

@@ -52,13 +52,13 @@ class Scene:
         columns, rows = (round((axis.stop - axis.start) / 20) for axis in (x, y))
         if x.start >= 1160:
             raise IndexError(query)
-        # The value of a pixel is its column and row in the scene, from the upper left.
+        # The value of a pixel is its column and row in the scene, from the upper left, counted from 1.
         first, top = round((x.start - 1000) / 20), round((5120 - y.stop) / 20)
         row, col = np.mgrid[top : top + rows, first : first + columns].astype(np.float32)
         return {
             "crs": self.crs,
             "bounds": query,
-            "image": np.stack([col, row]),
+            "image": np.stack([col, row]) + 1,
             "mask": (row > 1).astype(np.int64),
         }
 
@@ -98,11 +98,11 @@ def test_a_scene_is_divided_into_tiles_with_their_place(tmp_path: Path) -> None:
             assert file.crs.to_epsg() == 32633
             col, row = round((file.transform.c - 1000) / 20), round((5120 - file.transform.f) / 20)
             assert file.res == (20, 20)
-        assert (values[0, 0, 0], values[1, 0, 0]) == (col, row)
+        assert (values[0, 0, 0], values[1, 0, 0]) == (col + 1, row + 1)
         found.add((col, row, values.shape[1], values.shape[2]))
     assert found == {(0, 0, 4, 4), (4, 0, 4, 4), (0, 4, 2, 4), (4, 4, 2, 4)}
     pixels, label = read(tmp_path / "set")["sample-000000"]
-    np.testing.assert_array_equal(label, pixels[1] > 1)
+    np.testing.assert_array_equal(label, pixels[1] > 2)
 
 
 class Odd:

@@ -94,7 +94,7 @@ def test_tables_that_make_no_sense(
 
 
 def test_a_table_that_is_not_there(cube: Path, tmp_path: Path) -> None:
-    with pytest.raises(SceneReadError, match=r"`--absorption .*nowhere\.csv` cannot be read"):
+    with pytest.raises(SceneReadError, match=r"`--absorption .*nowhere\.csv` does not exist; check the path"):
         of(cube, tmp_path / "nowhere.csv")
     binary = tmp_path / "binary.csv"
     binary.write_bytes(bytes(range(256)))
