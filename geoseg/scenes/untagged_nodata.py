@@ -35,7 +35,8 @@ def isolated_value(values: NDArray[Any]) -> float | None:
 
     Fill is one value of many pixels that is further from all others than these are from one another: 65535
     beside digital numbers up to 12,000, -99 beside backscatter in dB. In 8 bits there is no room for that:
-    255 is fill where hardly any pixel is nearly as bright.
+    255 is fill where hardly any pixel is nearly as bright. 0 may be a value of one band; where all bands are
+    0 is looked at elsewhere.
 
     Args:
         values: (n,) stored values, finite.
@@ -45,7 +46,7 @@ def isolated_value(values: NDArray[Any]) -> float | None:
     for extreme in (values.max(), values.min()):
         rest = values[values != extreme]
         many = values.size - rest.size
-        if many < _OFTEN * values.size or not rest.size:
+        if extreme == 0 or many < _OFTEN * values.size or not rest.size:
             continue
         low, high, value = float(rest.min()), float(rest.max()), float(extreme)
         far = min(abs(value - low), abs(value - high)) > high - low
