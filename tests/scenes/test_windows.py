@@ -252,7 +252,7 @@ def test_eight_bit_zero_is_dark_unless_all_bands_are(tmp_path: Path) -> None:
 
 def test_truncated_file_names_path_band_and_window(tmp_path: Path) -> None:
     # A file with a nodata tag is not read when it is opened.
-    tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256}
+    tiles: dict[str, Any] = {"tiled": True, "blockxsize": 256, "blockysize": 256}
     path = write(tmp_path / "x_nir.tif", noise((600, 600)), nodata=0, **tiles)
     path.write_bytes(path.read_bytes()[:400_000])
     with (
