@@ -49,8 +49,8 @@ def isolated_value(values: NDArray[Any]) -> float | None:
         if extreme == 0 or many < _OFTEN * values.size or not rest.size:
             continue
         low, high, value = float(rest.min()), float(rest.max()), float(extreme)
-        far = min(abs(value - low), abs(value - high)) > high - low
-        if not far and values.dtype == np.uint8 and value == np.iinfo(np.uint8).max:
+        far = values.dtype != np.uint8 and min(abs(value - low), abs(value - high)) > high - low
+        if values.dtype == np.uint8 and value == np.iinfo(np.uint8).max:
             near = np.count_nonzero(rest >= _NEAR_BYTES)
             far = many >= _OFTEN_OF_BYTES * values.size and near < _NEAR_SHARE * many
         if far and len(np.unique(rest)) >= _VALUES:
