@@ -38,6 +38,8 @@ class Peer:
     """Script of this folder, or of the one above; empty: `program`."""
     program: tuple[str, ...] = ()
     """Command line; its program is installed, or comes with `packages`."""
+    needs: tuple[str, ...] = ()
+    """Programs that the script calls."""
     packages: tuple[str, ...] = ()
     """Packages of its environment."""
     environment: str = ""
@@ -57,6 +59,10 @@ class Job:
 RASTER = ("numpy", "rasterio", "pyogrio", "shapely", "pyproj", "geopandas")
 """Packages of a script that reads a raster and writes polygons."""
 
+GDAL = ("gdal_calc.py", "gdal_polygonize.py")
+OTB = ("otbcli_BandMath", "otbcli_MultivariateAlterationDetector", "gdal_polygonize.py")
+"""Programs of Debian's packages gdal-bin and otb-bin."""
+
 TORCH = ("torch", "torchvision", "onnx", *RASTER)
 """Packages of a peer that runs the network of `unet.py`; torch and torchvision are of one build."""
 
@@ -75,9 +81,13 @@ NETWORKS = {
 def python_of(peer: Peer, envs: Path) -> str:
     """Return the interpreter of a peer, in an environment that is made if missing.
 
+    A script that calls programs alone runs in that of this process.
+
     Raises:
         subprocess.CalledProcessError: a package cannot be installed.
     """
+    if not peer.packages:
+        return sys.executable
     folder = envs / (peer.environment or "-".join(sorted(peer.packages)).replace("=", ""))
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     done = folder / "complete"
@@ -92,6 +102,8 @@ def python_of(peer: Peer, envs: Path) -> str:
 
 def command_of(peer: Peer, envs: Path) -> list[str] | None:
     """Return the command line of a peer; None: it cannot be run here."""
+    if not all(map(shutil.which, peer.needs)):
+        return None
     if peer.program and not peer.packages:
         return [*peer.program] if shutil.which(peer.program[0]) else None
     places = (HERE / peer.script, HERE.parent / peer.script)
@@ -139,6 +151,7 @@ def jobs(folder: Path, side: int) -> list[Job]:
     spectra, unit = str(folder / "cube.img"), str(folder / "absorption.npz")
     out, other = folder / "geoseg.gpkg", str(folder / "peer.gpkg")
     plume = ("--satellite", "emit", "--wind", "4", "--sun-zenith", "30", "--column-group", "0")
+    flooded = (after, other)
     filtered = (spectra, unit, str(folder / "peer.npy"))
     bundle = str(folder / "unet")
     return [
@@ -171,7 +184,9 @@ def jobs(folder: Path, side: int) -> list[Job]:
             name=f"flood, MNDWI, {side}²",
             command=geoseg("flood", after, "--method", "mndwi", "--clouds", "none", "-o", out),
             peers=(
-                Peer(name="strips and shapes", script="strips.py", packages=RASTER, arguments=(after, other)),
+                Peer(name="strips and shapes", script="strips.py", packages=RASTER, arguments=flooded),
+                Peer(name="gdal_calc, polygonize", script="flood_gdal.py", needs=GDAL, arguments=flooded),
+                Peer(name="Orfeo ToolBox, polygonize", script="flood_otb.py", needs=OTB, arguments=flooded),
             ),
         ),
         Job(
@@ -187,12 +202,32 @@ def jobs(folder: Path, side: int) -> list[Job]:
                     packages=(*RASTER, "scipy"),
                     arguments=(before, after, other),
                 ),
+                Peer(
+                    name="Orfeo ToolBox, polygonize",
+                    script="change_otb.py",
+                    needs=OTB,
+                    arguments=(before, after, other),
+                ),
             ),
         ),
         Job(
             name=f"polygons, {side}²",
             command=geoseg("vectorize", classes, "-o", out),
-            peers=(Peer(name="gdal_polygonize", program=("gdal_polygonize.py", "-q", classes, other)),),
+            peers=(
+                Peer(name="gdal_polygonize", program=("gdal_polygonize.py", "-q", classes, other)),
+                Peer(
+                    name="GDALPolygonize of pyogrio's GDAL",
+                    script="polygons_gdal.py",
+                    packages=("pyogrio",),
+                    arguments=(classes, other),
+                ),
+                Peer(
+                    name="shapes, geopandas",
+                    script="polygons_geopandas.py",
+                    packages=RASTER,
+                    arguments=(classes, other),
+                ),
+            ),
         ),
         Job(
             name="matched filter, 1000 × 640 × 285",
@@ -205,6 +240,12 @@ def jobs(folder: Path, side: int) -> list[Job]:
                     packages=("numpy", "spectral"),
                     arguments=filtered,
                 ),
+                Peer(
+                    name="marshsi, a background each column",
+                    script="filter_marshsi.py",
+                    packages=("marshsi", "spectral"),
+                    arguments=filtered,
+                ),
             ),
         ),
         Job(
@@ -215,6 +256,12 @@ def jobs(folder: Path, side: int) -> list[Job]:
                     name="mag1c",
                     script="filter_mag1c.py",
                     packages=("numpy", "spectral", "mag1c", "setuptools<81"),
+                    arguments=filtered,
+                ),
+                Peer(
+                    name="fastmag1c",
+                    script="filter_fastmag1c.py",
+                    packages=("numpy", "spectral", "fastmag1c"),
                     arguments=filtered,
                 ),
             ),
