@@ -132,7 +132,7 @@ def filter_group(chunks: Sequence[Chunk], absorption: Matrix, over: Over = map) 
     (x - mean)' C⁻¹ t / (t' C⁻¹ t) with t = absorption x mean; C is shrunk towards its diagonal.
 
     Args:
-        chunks: iterated three times, in one order.
+        chunks: iterated twice, in one order.
         absorption: (B,) per 1e5 ppm·m.
         over: applies a function to the chunks, perhaps on several threads; the result does not depend on it.
 
@@ -160,7 +160,7 @@ def mag1c_group(chunks: Sequence[Chunk], absorption: Matrix, rounds: int = ROUND
     pixels of the sparse enhancement are 0.
 
     Args:
-        chunks: iterated `rounds` + 3 times, in one order.
+        chunks: iterated `rounds` + 2 times, in one order.
         absorption: (B,) per 1e5 ppm·m.
         rounds: iterations of reweighting.
         over: as of `filter_group`.
@@ -213,19 +213,23 @@ class _Sums:
             SceneError: the group is too small.
         """
         self._absorption = absorption
+        # About a mean of the first pixels, so that products lose no digits.
+        parts = (chunk.radiance() for chunk in chunks)
+        self._origin = next((part.mean(axis=0) for part in parts if len(part)), np.zeros(len(absorption)))
         total, self._count = np.zeros(len(absorption)), 0
-        for part, size in over(_total, chunks):
+        self._products = np.zeros((len(absorption), len(absorption)))
+        for part, products, size in over(self._sums_of, chunks):
             total += part
+            self._products += products
             self._count += size
         if self._count <= LEAST_PIXELS:
             raise SceneError(
                 f"{self._count} pixels of a group of detector columns are too few for a covariance"
             )
-        # About the mean of the group, so that products lose no digits.
-        self._origin = total / self._count
-        self._products = np.zeros((len(absorption), len(absorption)))
-        for products in over(self._products_of, chunks):
-            self._products += products
+        # About the mean of the group from here on, as `subtract` expects.
+        shift = total / self._count
+        self._products -= self._count * (shift[:, np.newaxis] * shift)
+        self._origin = self._origin + shift
         self._clear()
         self._solve(self._origin, self._products / self._count)
 
@@ -260,10 +264,10 @@ class _Sums:
         self._clear()
         self._solve(self._origin + shift, products)
 
-    def _products_of(self, chunk: Chunk) -> Matrix:
-        """Return the products (B, B) of the radiance of a chunk about the origin."""
+    def _sums_of(self, chunk: Chunk) -> tuple[Matrix, Matrix, int]:
+        """Return sum (B,) and products (B, B) of the radiance about the origin, and the number of pixels."""
         apart = chunk.radiance() - self._origin
-        return np.asarray(apart.T @ apart)
+        return apart.sum(axis=0), np.asarray(apart.T @ apart), len(apart)
 
     def _clear(self) -> None:
         """Reset the sums of gas."""
@@ -286,9 +290,3 @@ class _Sums:
             raise SceneError("the radiance of a group of detector columns does not vary in every band")
         self._shaped: Matrix = solution
         self.energy = float(self.target @ self._shaped)
-
-
-def _total(chunk: Chunk) -> tuple[Matrix, int]:
-    """Return the sum of the radiance (B,) of a chunk, and its number of pixels."""
-    radiance = chunk.radiance()
-    return radiance.sum(axis=0), len(radiance)

@@ -146,8 +146,7 @@ def copy_bands(
         for done, window in enumerate(windows, start=1):
             pixels = cube.scene.read(window, cube.absorption.bands)
             radiance = pixels.physical()
-            radiance[:, ~usable(pixels, radiance)] = np.nan
-            store.write(window, radiance)
+            store.write(window, radiance, usable(pixels, radiance))
             # From long to short wavelengths, because netCDF chunks decoded for the window also hold swir22.
             common = {name: cube.scene.read(window, (name,)).physical()[0] for name in cube.common[::-1]}
             screens = screening_planes(common, cube.reflectance_factors)
@@ -164,7 +163,8 @@ def usable(pixels: Pixels, radiance: NDArray[np.float32]) -> NDArray[np.bool_]:
         pixels: stored values.
         radiance: (B, h, w) the same as radiance, NaN where not valid.
     """
-    good = np.isfinite(radiance).all(axis=0) & (radiance.sum(axis=0) > 0)
+    total = radiance.sum(axis=0)  # finite only where every band is
+    good = np.isfinite(total) & (total > 0)
     dtype: np.dtype[Any] = pixels.data.dtype
     if dtype.kind in "iu":
         good &= np.not_equal(pixels.data, np.iinfo(dtype).max).all(axis=0)

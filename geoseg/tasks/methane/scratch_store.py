@@ -51,17 +51,19 @@ class ScratchStore(Closing):
         self.counts = [0] * len(bounds)
         """Number of valid pixels of each group."""
 
-    def write(self, window: Window, radiance: NDArray[np.float32]) -> None:
-        """Write radiance (B, h, w); a pixel with NaN in one band is not valid."""
-        invalid: NDArray[np.bool_] = np.logical_not(np.isfinite(radiance).all(axis=0))
+    def write(self, window: Window, radiance: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
+        """Write radiance (B, h, w), finite where `valid` (h, w)."""
+        invalid = ~valid
         for group, (start, stop) in enumerate(self.bounds):
             left, right = max(start, window.col), min(stop, window.stop_col)
             if left >= right:
                 continue
             cols = slice(left - window.col, right - window.col)
             part = np.moveaxis(radiance[:, :, cols], 0, -1).copy()
-            part[invalid[:, cols]] = np.nan
-            self.counts[group] += int(np.count_nonzero(~invalid[:, cols]))
+            count = int(np.count_nonzero(valid[:, cols]))
+            if count < part[..., 0].size:
+                part[invalid[:, cols]] = np.nan
+            self.counts[group] += count
             all_columns = right - left == stop - start
             for row, piece in [(0, part)] if all_columns else list(enumerate(part)):
                 first = self._first(group, window.row + row) + left - start
@@ -159,6 +161,8 @@ class _StoredChunk:
         values = self._store.radiance(self._first, self._count)
         if self._valid is None:
             self._valid = np.isfinite(values[:, 0])
+        if self._valid.all():
+            return values.astype(np.float64)
         return values[self._valid].astype(np.float64)
 
     def enhancement(self) -> Matrix:
