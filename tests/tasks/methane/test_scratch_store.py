@@ -39,8 +39,8 @@ def test_windows_in_groups_out(
         for row in range(0, ROWS, rows):
             for col in range(0, COLS, cols):
                 window = Window(row=row, col=col, height=min(rows, ROWS - row), width=min(cols, COLS - col))
-                part = (slice(row, row + rows), slice(col, col + cols))
-                store.write(window, cube[:, *part], seen[part])
+                place = (slice(row, row + rows), slice(col, col + cols))
+                store.write(window, cube[:, *place], seen[place])
         for group, (start, stop) in enumerate(bounds):
             assert store.counts[group] == seen[:, start:stop].sum()
             chunks = store.group(group)
