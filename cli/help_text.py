@@ -9,6 +9,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from geoseg.errors import UsageError
+
 NAMES = 26
 """Characters of the longest names and values beside their text; longer ones stand above it."""
 
@@ -20,7 +22,20 @@ last options get one line each."""
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help lists all of its options."""
+    """A command whose help lists all of its options, and whose values are not empty."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse arguments.
+
+        Raises:
+            UsageError: a value is empty: as a path it would be the present folder.
+        """
+        for before, value in zip(["", *args], args, strict=False):
+            if not value or re.fullmatch(r"--[\w-]+=", value):
+                name = value[:-1] or (before if before.startswith("-") else "")
+                where = f"`{name}`: the value" if name else "an argument"
+                raise UsageError(f"{where} is empty; a variable of the shell may not be set")
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""

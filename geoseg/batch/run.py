@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from geoseg.batch.work import Workplace
 from geoseg.batch.workers import LocalWorkers, Workers
 from geoseg.errors import GeosegError, OutputError
 from geoseg.files.leftovers import clear
+from geoseg.files.output_files import made_folder
 from geoseg.messages import counted, note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec.batch import BatchSpec
@@ -105,8 +106,7 @@ def run_batch(
         RuntimeMissingError: the cluster cannot be reached.
     """
     store = open_store(spec.output)
-    store.prepare()
-    with Journal(store.folder, task, spec.shard) as journal:
+    with _prepared(store), Journal(store.folder, task, spec.shard) as journal:
         planned = plan_batch(spec, task_of(task), store.folder, progress, outputs=journal.owned)
         check_scenes_stay(planned.jobs, store)
         if journal.fresh:
@@ -141,6 +141,14 @@ def run_batch(
     if journal.path.exists():
         store.publish((journal.path,))
     return BatchResult(outcomes=outcomes, kept=len(finished), products=tuple(map(store.target, products)))
+
+
+@contextmanager
+def _prepared(store: Store) -> Iterator[None]:
+    """Make the folder of a store; a batch that is refused leaves none that was not there."""
+    with made_folder(store.folder):
+        store.prepare()
+        yield
 
 
 def plan_batch(

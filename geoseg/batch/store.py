@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import UsageError
 from geoseg.files.network import needs_network
 from geoseg.files.store_folder import StoreFolder
 from geoseg.files.store_path import object_path
@@ -27,7 +27,7 @@ class Store(Protocol):
         """Local folder, absolute, in which files are made."""
 
     def prepare(self) -> None:
-        """Make the folder, and bring files that later runs need, such as the journal, into it.
+        """Bring files that later runs need, such as the journal, into the folder, which is there.
 
         Raises:
             OutputError: the store cannot be written.
@@ -57,15 +57,7 @@ class LocalStore:
     folder: Path
 
     def prepare(self) -> None:
-        """Make the folder.
-
-        Raises:
-            OutputError: it cannot be made, or is a file.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.folder}: the folder cannot be made: {error.strerror}") from error
+        """Do nothing: later runs find their files in the folder."""
 
     def holds(self, files: Iterable[tuple[Path, int]]) -> bool:
         """Return whether all files are in the folder with these sizes."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from geoseg.errors import GeosegError, ModelError, SceneReadError, ShortageError, UsageError
-from geoseg.files.machine import FEW_FILES, OPEN_FILES
+from geoseg.files.machine import OPEN_FILES, few_files
 
 MOST = 300
 """Characters of a library's message that are told."""
@@ -122,6 +122,6 @@ def _door(
     except unchanged:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FEW_FILES:
+        if few_files(error):
             raise ShortageError(OPEN_FILES) from error
         raise translate(cause(error)) from error

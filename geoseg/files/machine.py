@@ -19,7 +19,7 @@ def shortage(error: BaseException) -> GeosegError | None:
     """Return the error of a machine that lacks something, which may meet any line of code; None: another."""
     if isinstance(error, MemoryError) or _code(error) == errno.ENOMEM:
         return ShortageError("the memory of the machine is not enough; give `--max-memory` or a smaller area")
-    if _code(error) in FEW_FILES:
+    if few_files(error):
         return ShortageError(OPEN_FILES)
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return ShortageError("no further thread can be started; give fewer `--threads`")
@@ -27,6 +27,11 @@ def shortage(error: BaseException) -> GeosegError | None:
         where = f"{error.filename}: " if error.filename else ""
         return OutputError(f"{where}the disk is full; free some space, or set TMPDIR to another folder")
     return None
+
+
+def few_files(error: BaseException) -> bool:
+    """Return whether no further file could be opened, as Python or, in words, GDAL reports it."""
+    return _code(error) in FEW_FILES or any(os.strerror(code) in str(error) for code in FEW_FILES)
 
 
 def temporary_folder() -> Path:

@@ -28,7 +28,7 @@ class StoreFolder:
     """Patterns of names of files that later runs need, which `prepare` fetches."""
 
     def prepare(self) -> None:
-        """Make the local folder, check the store, and fetch the files that are `kept`.
+        """Check the store, and fetch the files that are `kept` into the local folder.
 
         Raises:
             OutputError: the store cannot be written, or the folder cannot be made.
@@ -38,8 +38,6 @@ class StoreFolder:
         from geoseg.files.stores import check_store, fetched, list_objects  # noqa: PLC0415 - needs obstore
 
         check_store(self.place / "any")
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
         if not self.kept:
             return
         for name in list_objects(self.place, most=MOST):

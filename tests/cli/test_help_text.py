@@ -69,3 +69,17 @@ def test_arguments_come_first(geoseg: Geoseg) -> None:
 @pytest.mark.parametrize("group", ["", "batch", "methane", "evaluate"])
 def test_groups_have_no_further_help(group: str, geoseg: Geoseg) -> None:
     assert geoseg(*group.split(), "--help-all") == geoseg(*group.split(), "--help")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["flood", "scene.tif", "-o", ""], "`-o`: the value"),
+        (["batch", "flood", "in", "--output="], "`--output`: the value"),
+        (["evaluate", "area", "map.tif", "points.gpkg", "-o", ""], "`-o`: the value"),
+        (["train", ""], "an argument"),
+    ],
+)
+def test_an_empty_value_is_not_the_present_folder(given: list[str], said: str, geoseg: Geoseg) -> None:
+    _, stderr = geoseg(*given, code=2)
+    assert f"error: {said} is empty" in stderr

@@ -61,6 +61,12 @@ def find_samples(data: DataSpec) -> tuple[Sample, ...]:
                 f"{sample.images[0]} and {samples[sample.id].images[0]} have the same id {sample.id}"
             )
         samples[sample.id] = sample
+    if not samples:
+        where = data.table or data.root / data.images[0].files
+        lack = (
+            "no labelled image was found" if data.root.exists() else f"the folder {data.root} does not exist"
+        )
+        raise SceneError(f"{where}: {lack}; check data.root, or set it with `--data FOLDER`")
     for name in (*data.only, *data.without, *data.doubtful):
         if name not in samples:
             raise SceneError(
@@ -70,10 +76,7 @@ def find_samples(data: DataSpec) -> tuple[Sample, ...]:
         s for s in samples.values() if s.id not in data.without and (not data.only or s.id in data.only)
     ]
     if not chosen:
-        where = data.table or data.root / data.images[0].files
-        raise SceneError(
-            f"{where}: no labelled image was found; check data.root, or set it with `--data FOLDER`"
-        )
+        raise SceneError(f"{data.root}: `without` lists every labelled image, so none is left")
     chosen = [replace(s, doubtful=s.id in data.doubtful) for s in chosen]
     return tuple(sorted(chosen, key=lambda sample: natural(sample.id)))
 

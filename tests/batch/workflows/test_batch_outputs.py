@@ -11,7 +11,7 @@ import pyogrio
 import pytest
 
 from geoseg.batch.estimate import estimate_batch
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import OutputError, SceneReadError, UsageError
 from geoseg.spec.batch import BatchSpec
 from tests.batch.lakes import FLOOD, batch, write_lake
 
@@ -108,8 +108,18 @@ def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     write_lake(tmp_path / "a.tif")
     (tmp_path / "out").write_text("x")
-    with pytest.raises(OutputError, match="the folder cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         batch(tmp_path / "out", tmp_path / "a.tif")
+
+
+def test_a_refused_batch_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SceneReadError, match="does not exist"):
+        batch(tmp_path / "new" / "out", tmp_path / "nowhere")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "old").mkdir()
+    with pytest.raises(SceneReadError, match="does not exist"):
+        batch(tmp_path / "old", tmp_path / "nowhere")
+    assert (tmp_path / "old").is_dir()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +159,7 @@ def test_maps_do_not_take_names_of_the_batch(name: str, tmp_path: Path) -> None:
     suffix = ".geojson" if name.startswith("stac") else ".json" if name == "collection" else ".gpkg"
     with pytest.raises(UsageError, match="is a file of the batch itself; name the map otherwise"):
         batch(tmp_path / "out", tmp_path / "*.tif", name=template + suffix)
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_maps_do_not_replace_scenes(tmp_path: Path) -> None:
