@@ -73,7 +73,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         named = [_named(name, rasters[path], index, product) for name, (path, index) in settled.items()]
         candidates = _candidates(product, rasters, named)
         candidates, flagged = set_bands_aside(candidates, kinds)
-        candidates, auxiliary = set_auxiliary_bands_aside(candidates, auxiliary_layers())
+        candidates, auxiliary = set_auxiliary_bands_aside(candidates, auxiliary_layers(), others=bool(named))
         match = recognise(request.sensor, product, candidates, sensors)
         with held() as guesses:
             by_name, unnamed = name_bands(candidates, match, sensors, settled=settled)
