@@ -17,6 +17,7 @@ from geoseg.messages import held, note, replay, warn
 from geoseg.scenes import name_patterns
 from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
+from geoseg.scenes.band_places import warn_of_places
 from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
 from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name, times_in_tag
@@ -95,6 +96,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         bands, untiled = join_tiles(named, calibrate(named, context))
         _note_georeference(bands)
         _check_days(bands)
+        warn_of_places(bands)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
             note(LOG, "digital numbers: the scale to reflectance is not known without a sensor")
         quality = _quality(request, product, flagged, context)
