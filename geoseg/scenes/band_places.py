@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from geoseg.grid import Grid
 from geoseg.messages import warn
 from geoseg.scenes.bands import Band
-from geoseg.scenes.grid_alignment import same_crs
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.resampling import same_crs
 
 LOG = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_ban
 from geoseg.scenes.band_places import warn_of_places
 from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
+from geoseg.scenes.inner_folders import naming_inner_folders
 from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name, times_in_tag
 from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
 from geoseg.scenes.paths import gdal_path, is_local
@@ -65,7 +66,8 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         SceneError: the files cannot be one scene.
         UsageError: `--sensor` or a `--band` is not valid.
     """
-    with opening(", ".join(request.paths)), held() as messages, ExitStack() as stack:
+    inner = naming_inner_folders(request.paths)
+    with opening(", ".join(request.paths)), inner, held() as messages, ExitStack() as stack:
         kinds = quality_layers()
         settled = _settled_bands(request)
         named_paths = {path for path, _ in settled.values()}
