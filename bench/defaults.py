@@ -45,6 +45,7 @@ from geoseg.methods.accuracy import (
     mean_over_chips,
 )
 from geoseg.run_record import no_progress
+from geoseg.tasks.flood.choice import CLASSICAL
 
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 DEFAULT = Subject(name="default")
@@ -224,7 +225,9 @@ def measure(name: str, case: Case, options: argparse.Namespace) -> None:
         trivial = trivial_rivals(spec, units)
         others: list[Subject] = []
         if not options.default_only:
-            others += classical_rivals(spec, units)
+            # Without a network as default, the default is `classical`.
+            same = {CLASSICAL} if not default_networks(spec.task) else set()
+            others += [rival for rival in classical_rivals(spec, units) if rival.name not in same]
             others += [method_subject(text, spec.task) for text in case.options]
         results = (
             *evaluate(spec, [DEFAULT], windows, scratch / "default", no_progress),
@@ -309,6 +312,11 @@ def draw(label: str, row: Row, spec: TrainSpec, folder: Path, worst: int) -> Non
         print(f"    {name}: {value:.3f}, {-wrong} wrong pixels", file=sys.stderr)
 
 
+def default_networks(task: str) -> list[str]:
+    """Return the networks that the command of a task may choose by itself."""
+    return [model.name for model in list_models() if model.task == task and not model.objection]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
@@ -322,12 +330,8 @@ def main() -> int:
     if not options.data.is_dir():
         print(f"{options.data} does not exist; give the labelled sets with --data", file=sys.stderr)
         return 3
-    for model in list_models():
-        if model.task == "flood" and not model.objection:
-            print(
-                f"{model.name} is a default: do not read its scores on chips it was trained on",
-                file=sys.stderr,
-            )
+    for name in default_networks("flood"):
+        print(f"{name} is a default: do not read its scores on chips it was trained on", file=sys.stderr)
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|", flush=True)
     for name, case in CASES.items():
         if options.only in name:

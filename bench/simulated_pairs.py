@@ -5,7 +5,8 @@
 No labelled pairs in dB are at hand. The later date is a chip of `flood-s1`; the earlier one is the same chip
 with noise of 1 dB, as if all its water had been there before ("lasting"), or with its water replaced by
 pixels of its land ("flood"). Prints a Markdown table by polarisation: IoU, precision, and the share of land
-that is mapped as the class, over all pixels of the chips. No constant of geoseg was chosen with it.
+that is mapped as the class, over all pixels of the chips. Intervals (95 %) of the IoU are by resampling of
+runs of consecutive chips. No constant of geoseg was chosen with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from geoseg.learn.samples import Sample, find_samples, read_chip, sample_windows
 from geoseg.learn.train.config import read_config
+from geoseg.methods.accuracy import Counts, class_scores, interval
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood.choose import choose_method, find_candidates
 from geoseg.tasks.flood.session import WaterSession
@@ -34,6 +36,8 @@ CASES = {"lasting": 2, "flood": 1}
 """Class of the map that the water of the label should have."""
 POLARISATIONS = ("auto", "vh", "vv")
 PIXEL_M = (10.0, 10.0)
+RUNS = 14
+"""Runs of consecutive chips that are resampled: neighbours are of one flood."""
 
 
 def chips(data: Path) -> Iterator[tuple[Sample, Bands, Label]]:
@@ -74,13 +78,23 @@ def default_map(bands: Bands, polarisation: str) -> tuple[NDArray[np.intp], str]
     return scores.argmax(axis=0), choice.measured[0]
 
 
+def iou(counts: Counts) -> float:
+    """Return the IoU of water."""
+    return class_scores(counts)[1].iou
+
+
+def runs_of(chips: Sequence[Counts]) -> list[Counts]:
+    """Return the sums of the counts of runs of consecutive chips."""
+    return [np.sum(run, axis=0) for run in np.array_split(np.stack(chips), min(RUNS, len(chips)))]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--chips", action="store_true", help="numbers of each chip, on standard error")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    counts: dict[tuple[str, str, bool], list[list[int]]] = {}
+    counts: dict[tuple[str, str], list[tuple[bool, Counts]]] = {}
     rng = np.random.default_rng(0)
     for sample, bands, label in chips(options.data):
         if not (label == 0).any():
@@ -91,23 +105,35 @@ def main() -> int:
             for polarisation in POLARISATIONS:
                 classes, band = default_map(scene, polarisation)
                 mapped = classes == value
-                row = [
-                    int(np.count_nonzero(part)) for part in (mapped & wet, mapped & land, ~mapped & wet, land)
-                ]
-                counts.setdefault((case, polarisation, not sample.doubtful), []).append(row)
-                if options.chips:
-                    print(sample.id, case, polarisation, band, *row, file=sys.stderr)
-    print("| water | chips | `--polarisation` | IoU | precision | land mapped as it |\n" + "|---" * 6 + "|")
-    for case in CASES:
-        for polarisation in POLARISATIONS:
-            clear = counts[case, polarisation, True]
-            for rows in (clear, clear + counts[case, polarisation, False]):
-                hits, false, missed, land_pixels = np.sum(rows, axis=0)
-                cells = (
-                    *(case, str(len(rows)), polarisation, f"{hits / (hits + false + missed):.3f}"),
-                    *(f"{hits / (hits + false):.2f}", f"{false / land_pixels:.2%}"),
+                # Rows are the label, columns the map; as `Counts`.
+                found = np.array(
+                    [
+                        [np.count_nonzero(part & ~mapped), np.count_nonzero(part & mapped)]
+                        for part in (land, wet)
+                    ]
                 )
-                print(f"| {' | '.join(cells)} |")
+                counts.setdefault((case, polarisation), []).append((sample.doubtful, found))
+                if options.chips:
+                    print(sample.id, case, polarisation, band, *found.ravel(), file=sys.stderr)
+    print(
+        "| water | chips | `--polarisation` | IoU (interval) | precision | land mapped as it |\n"
+        + "|---" * 6
+        + "|"
+    )
+    for (case, polarisation), rows in counts.items():
+        for chosen in ([found for doubtful, found in rows if not doubtful], [found for _, found in rows]):
+            (land, false), (_, hits) = np.sum(chosen, axis=0)
+            low, high = interval(runs_of(chosen), iou)
+            cells = (
+                *(
+                    case,
+                    str(len(chosen)),
+                    polarisation,
+                    f"{iou(np.sum(chosen, axis=0)):.3f} ({low:.3f}–{high:.3f})",
+                ),
+                *(f"{hits / (hits + false):.2f}", f"{false / (land + false):.2%}"),
+            )
+            print(f"| {' | '.join(cells)} |")
     return 0
 
 

@@ -42,15 +42,10 @@ class UsualLevels:
     """Limits of a threshold where no part of a scene shows both classes."""
 
 
-USUAL_LEVELS = {
-    "vh": UsualLevels(
-        water=(-25.0, 3.0), land=(-15.5, 2.0), threshold=(-22.0, -16.0), doubtful=(-22.0, -18.0)
-    ),
-    "vv": UsualLevels(
-        water=(-19.0, 3.0), land=(-9.5, 2.0), threshold=(-22.5, -12.0), doubtful=(-18.0, -14.0)
-    ),
-}
-"""Calm and slightly rough water and vegetated land of Sentinel-1 scenes."""
+CROSS = UsualLevels(water=(-25.0, 3.0), land=(-15.5, 2.0), threshold=(-22.0, -16.0), doubtful=(-22.0, -18.0))
+LIKE = UsualLevels(water=(-19.0, 3.0), land=(-9.5, 2.0), threshold=(-22.5, -12.0), doubtful=(-18.0, -14.0))
+USUAL_LEVELS = {"vh": CROSS, "vv": LIKE, "hv": CROSS, "hh": LIKE}
+"""Calm and slightly rough water and vegetated land of Sentinel-1 in VV and VH, used for HH and HV too."""
 
 
 def fit_levels(

@@ -29,9 +29,9 @@ Image = NDArray[np.float32]
 
 DB_LIMITS = (-45.0, 5.0)
 """Limits of histograms in dB, with bins of 0.195 dB."""
-GUARD = {"vv": (-24.0, -12.0), "vh": (-30.0, -18.0)}
-"""Range in dB of plausible thresholds between water and land at C band."""
-INITIAL = {"vv": -16.0, "vh": -20.0}
+GUARD = {"vv": (-24.0, -12.0), "vh": (-30.0, -18.0), "hh": (-24.0, -12.0), "hv": (-30.0, -18.0)}
+"""Range in dB of plausible thresholds between water and land at C band; HH and HV have those of VV and VH."""
+INITIAL = {"vv": -16.0, "vh": -20.0, "hh": -16.0, "hv": -20.0}
 """Usual threshold in dB between water and land at C band, to find edges and as a fallback."""
 
 

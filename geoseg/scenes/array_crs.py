@@ -23,6 +23,9 @@ _MAPPINGS = ("spatial_ref", "crs", "projection")
 _KEYS = ("proj:epsg", "proj:code", "proj:wkt2", "crs_wkt", "spatial_ref", "horizontal_CRS_code", "epsg_code")
 """Attributes that hold a CRS: of the STAC projection extension, of CF, of EOPF products."""
 
+_ENDS = ("_crs_wkt", "_crs")
+"""Ends of GDAL's names of the attributes of HDF5 variables that hold a CRS: of CF, and of stackstac."""
+
 
 def stored_crs(path: str) -> tuple[CRS, str] | None:
     """Return the CRS in the attributes of an array's file, and where it was found; None: there is none.
@@ -77,9 +80,10 @@ def _in_hdf5(file: str) -> tuple[CRS, str] | None:
     if contents is None:
         return None
     variables = {
-        text: key.removesuffix("_crs_wkt")
+        text: key.removesuffix(end)
+        for end in _ENDS
         for key, text in contents.tags.items()
-        if key.endswith("_crs_wkt") and _crs({"crs_wkt": text}) is not None
+        if key.endswith(end) and _crs({"crs_wkt": text}) is not None
     }
     if len(variables) != 1:
         return None

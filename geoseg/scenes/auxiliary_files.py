@@ -87,24 +87,43 @@ def set_auxiliary_aside(product: Product, layers: Layers, named: Collection[str]
         else:
             assets.append(asset)
     if left and not assets:
-        listed = ", ".join(f"{item.name} ({item.why})" for item in left[:3])
-        raise SceneError(
-            f"{product.name} has no bands, only {listed}; give band files, or name bands with "
-            "`--band NAME=PATH`"
-        )
+        raise _no_bands(product.name, left)
     return replace(product, assets=tuple(assets), left_out=(*product.left_out, *left))
 
 
 def set_auxiliary_bands_aside(
-    candidates: Sequence[Candidate], layers: Layers
+    candidates: Sequence[Candidate], layers: Layers, *, others: bool = False
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    """Split the bands of stacks into bands to map from and auxiliary bands."""
-    bands, left = [], []
+    """Split the bands of stacks into bands to map from and auxiliary bands.
+
+    Stacked files often leave their names as labels of bands.
+
+    Args:
+        candidates: bands without a name.
+        layers: all auxiliary layers by provider.
+        others: whether the scene has other bands.
+
+    Raises:
+        SceneError: all bands are auxiliary.
+    """
+    bands: list[Candidate] = []
+    left: list[LeftOut] = []
     for item in candidates:
-        content = content_by_label(item.labels, layers)
+        names = (content_by_name(f"{label.strip()}.tif", layers) for label in item.labels)
+        content = content_by_label(item.labels, layers) or next(filter(None, names), None)
         if content is None:
             bands.append(item)
         else:
             label = item.labels[0] if item.labels else ""
             left.append(LeftOut(name=f"{item.where} ({label})" if label else item.where, why=content))
+    if left and not bands and not others:
+        raise _no_bands(candidates[0].file, left)
     return bands, left
+
+
+def _no_bands(name: str, left: Sequence[LeftOut]) -> SceneError:
+    """Return the error of a scene whose layers are all auxiliary."""
+    listed = ", ".join(f"{item.name} ({item.why})" for item in left[:3])
+    return SceneError(
+        f"{name} has no bands, only {listed}; give band files, or name bands with `--band NAME=PATH`"
+    )

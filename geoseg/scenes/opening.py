@@ -17,8 +17,10 @@ from geoseg.messages import held, note, replay, warn
 from geoseg.scenes import name_patterns
 from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
+from geoseg.scenes.band_places import warn_of_places
 from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
+from geoseg.scenes.inner_folders import naming_inner_folders
 from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name, times_in_tag
 from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
 from geoseg.scenes.paths import gdal_path, is_local
@@ -64,7 +66,8 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         SceneError: the files cannot be one scene.
         UsageError: `--sensor` or a `--band` is not valid.
     """
-    with opening(", ".join(request.paths)), held() as messages, ExitStack() as stack:
+    inner = naming_inner_folders(request.paths)
+    with opening(", ".join(request.paths)), inner, held() as messages, ExitStack() as stack:
         kinds = quality_layers()
         settled = _settled_bands(request)
         named_paths = {path for path, _ in settled.values()}
@@ -73,7 +76,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         named = [_named(name, rasters[path], index, product) for name, (path, index) in settled.items()]
         candidates = _candidates(product, rasters, named)
         candidates, flagged = set_bands_aside(candidates, kinds)
-        candidates, auxiliary = set_auxiliary_bands_aside(candidates, auxiliary_layers())
+        candidates, auxiliary = set_auxiliary_bands_aside(candidates, auxiliary_layers(), others=bool(named))
         match = recognise(request.sensor, product, candidates, sensors)
         with held() as guesses:
             by_name, unnamed = name_bands(candidates, match, sensors, settled=settled)
@@ -95,6 +98,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         bands, untiled = join_tiles(named, calibrate(named, context))
         _note_georeference(bands)
         _check_days(bands)
+        warn_of_places(bands)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
             note(LOG, "digital numbers: the scale to reflectance is not known without a sensor")
         quality = _quality(request, product, flagged, context)

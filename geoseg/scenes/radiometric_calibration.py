@@ -19,6 +19,7 @@ from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.cubes import CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.providers import names_of, provider_of
+from geoseg.scenes.radar_values import FAINTEST_DB
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.reflectance_check import AS_FLOATS, ASSUMED, UNSCALED, check_reflectance
 from geoseg.scenes.untagged_nodata import GREAT, SENTINELS, isolated_value, untagged_nodata
@@ -79,9 +80,12 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
     if sensor is None:
         return tuple(_shared_zeros(bands))
     if sensor.kind == "sar":
-        from geoseg.scenes.radar_units import settle_units  # noqa: PLC0415 - for radar only
+        from geoseg.scenes.radar_fill import with_fill  # noqa: PLC0415 - for radar only
+        from geoseg.scenes.radar_units import settle_units  # noqa: PLC0415
 
-        bands = settle_units(bands, sensor=sensor, product=context.product, requested=context.sar_units)
+        bands = settle_units(
+            with_fill(bands), sensor=sensor, product=context.product, requested=context.sar_units
+        )
         return tuple(_zeros(band, bands) for band in bands)
     bands = _shared_zeros(bands)
     if sensor.name.startswith("sentinel-2"):
@@ -139,7 +143,8 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
     scaled = _scaled_fill(band, sensor)
     if stated is None:
-        return _with_untagged_nodata(band, scaled)
+        several = sensor is not None and sensor.kind == "sar" and len(context.named) > 1
+        return _with_untagged_nodata(band, scaled, together=several)
     kept = np.isnan(stated) or (sensor is not None and stated == sensor.nodata)
     return _with_scaled_nodata(band, scaled, raster.sample(index)) if kept and scaled else band
 
@@ -268,10 +273,19 @@ def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
     return Gain(scale=sensor.scale if sensor else 1.0, offset=0.0, source="stored values")
 
 
-def _with_untagged_nodata(band: Band, scaled: Collection[float] = ()) -> Band:
-    """Return a band with its fill value as nodata, if its values show one that no tag states."""
+def _with_untagged_nodata(band: Band, scaled: Collection[float] = (), *, together: bool = False) -> Band:
+    """Return a band with its fill value as nodata, if its values show one that no tag states.
+
+    Args:
+        band: calibrated.
+        scaled: as in `_with_scaled_nodata`.
+        together: whether all polarisations show which value of a possible backscatter is fill (`with_fill`):
+            water below the noise is often set to one value in one of them.
+    """
     values = band.raster.sample(band.index)
     value = untagged_nodata(values, reflectance=band.units == "reflectance")
+    if value is not None and together and band.dtype.kind == "f" and FAINTEST_DB < value < 0:
+        value = None
     if value is None:
         return _with_scaled_nodata(band, scaled, values)
     note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")

@@ -89,7 +89,8 @@ Layers = Annotated[
     ),
 ]
 Polarisation = Annotated[
-    Literal["auto", "vv", "vh"], Option("Polarisation of the SAR band to use.", read_with=(RunPart.RADAR,))
+    Literal["auto", "vv", "vh", "hh", "hv"],
+    Option("Polarisation of the SAR band to use.", read_with=(RunPart.RADAR,)),
 ]
 Speckle = Annotated[
     Literal["refined-lee", "boxcar", "none"], Option("SAR speckle filter.", read_with=(RunPart.RADAR,))

@@ -21,3 +21,12 @@ def test_the_water_of_the_label_is_flood_or_was_there_before(case: str, value: i
     assert band == "vh"
     assert pairs.CASES[case] == value
     assert agreement(classes == value, WATER) > 0.9
+
+
+def test_intervals_resample_runs_of_consecutive_chips() -> None:
+    chips = [np.array([[10, 0], [0, number]]) for number in range(28)]
+    runs = pairs.runs_of(chips)
+    assert len(runs) == pairs.RUNS
+    assert [run[1, 1] for run in runs[:2]] == [0 + 1, 2 + 3]
+    assert pairs.iou(np.array([[5, 1], [2, 7]])) == pytest.approx(0.7)
+    assert len(pairs.runs_of(chips[:3])) == 3

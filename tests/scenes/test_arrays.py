@@ -64,6 +64,18 @@ def test_variables_are_bands(tmp_path: Path, told: Any, upward: bool, group: str
         assert any("name no CRS" in note for note in notes_of(opened)) == (told == "beside")
 
 
+@pytest.mark.parametrize("crs", [GROUND, "EPSG:9999999"])
+def test_the_crs_may_be_an_attribute_of_the_arrays(crs: str, tmp_path: Path) -> None:
+    """As stackstac and xarray leave it."""
+    path = write_variables(tmp_path / "a.nc", bands(), told="none")
+    with netCDF4.Dataset(path, "a") as file:
+        for name in NAMES:
+            file[name].crs = crs.lower()
+    with scene(path) as opened:
+        check(opened, crs=GROUND if crs == GROUND else None)
+        assert any("name no CRS" in note for note in notes_of(opened)) == (crs == GROUND)
+
+
 def test_scaled_integers_are_reflectance(tmp_path: Path) -> None:
     made = bands("int16")
     path = write_variables(tmp_path / "a.nc", made, scale=1e-4, fill=-9999)

@@ -391,3 +391,20 @@ def test_backscatter_that_kept_the_name_of_its_source_is_read(tmp_path: Path) ->
 
 def test_known_bands_of_the_ground() -> None:
     assert set(S2.values()) == set(REFLECTANCE)
+
+
+@pytest.mark.parametrize("form", ["rhow_{}", "rrs_{}", "Rrs_{}", "rhown_{}"])
+def test_water_leaving_reflectance_in_a_stack_is_no_band(tmp_path: Path, form: str) -> None:
+    """Land is masked in it, so that its bands are not those of the surface."""
+    labels = [form.format(label) for label in ("B2", "B3", "B4", "B8")]
+    data = np.stack([SMALL.reflectance(S2[label[-2:]]) for label in labels]).astype(np.float32)
+    path = write_raster(tmp_path / f"{L1C}_c2rcc.tif", data, descriptions=labels)
+    with pytest.raises(SceneError, match="reflectance of water alone"):
+        scene(path)
+    mixed = write_raster(
+        tmp_path / f"{L1C}.tif", np.concatenate([data, data]), descriptions=[*labels, "B2", "B3", "B4", "B8"]
+    )
+    with scene(mixed) as opened:
+        assert {band.index for band in opened.bands} == {5, 6, 7, 8}
+    with scene(path, bands={"green": f"{path}:2", "nir": f"{path}:4"}) as opened:
+        assert set(opened.band_names) == {"green", "nir"}

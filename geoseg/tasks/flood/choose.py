@@ -32,6 +32,7 @@ from geoseg.tasks.flood.choice import (
 )
 from geoseg.tasks.flood.method import Image, WaterMethod
 from geoseg.tasks.flood.methods import water_methods
+from geoseg.tasks.flood.polarisations import POLARISATIONS, compared, warn_of_borrowed_levels
 from geoseg.tasks.flood.session import measure_scene
 from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold
 from geoseg.tasks.flood.tile_thresholds import require_backscatter
@@ -39,8 +40,6 @@ from geoseg.tasks.flood.uncalibrated import Uncalibrated, find_number_threshold,
 
 LOG = logging.getLogger(__name__)
 
-POLARISATIONS = ("vh", "vv")
-"""Bands that `--polarisation` chooses between."""
 BLIND_BLOCKS = 16
 """Blocks of the sample, about, that show whether a fallback is better."""
 NOTABLE_SHARE = 0.005
@@ -82,7 +81,7 @@ def find_candidates(
         if not _suits(methods[0], kind):
             raise SceneError(f"method {spec.method} is for {needed} scenes, and this scene is {kind}")
     literature = [_with_literature_threshold(method, spec, bands, before_count) for method in methods]
-    backscatter = [band for band, units in bands.items() if units == "db"]
+    backscatter = [band for band in compared(spec.polarisation, bands) if bands[band] == "db"]
     others = backscatter if spec.polarisation == "auto" else []
     choices = tuple(item for choice in literature for item in choice.by_polarisation(others))
     for choice in choices:
@@ -161,6 +160,8 @@ def choose_method(
     for text in choice.method.notes:
         note(LOG, text)
     choice.method.warn_of_limits(choice.before, pixel_size_m)
+    if spec.threshold is None or choice.before:
+        warn_of_borrowed_levels(choice)
     if choice.before:
         from geoseg.tasks.flood.date_agreement import warn_of_method_dates  # noqa: PLC0415 - scipy
 
@@ -321,7 +322,8 @@ def _groups(method: WaterMethod, spec: FloodSpec, available: Iterable[str]) -> t
         )
     if method.bands_used == "all":
         return (method.bands,)
-    bands = [b for b in method.bands if b in available and spec.polarisation in {"auto", b}]
+    allowed = compared(spec.polarisation, available)
+    bands = [band for band in method.bands if band in allowed]
     if not bands:
         raise BandError(
             f"the scene has no band {spec.polarisation}, only {', '.join(available)}. "

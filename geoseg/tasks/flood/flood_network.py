@@ -104,7 +104,7 @@ def by_network(
     network = with_layers(chosen, dates)
     recipe = network_recipe(model, chosen, network, spec.run, times)
     if earlier:
-        from geoseg.tasks.flood.network_dates import warn_of_network_dates  # noqa: PLC0415 - two dates only
+        from geoseg.tasks.flood.network_dates import warn_of_network_dates  # noqa: PLC0415 - not of one date
 
         warn_of_network_dates(model, network)
     source = with_layers(chosen, [*dates, *references.layers])
@@ -134,6 +134,9 @@ def by_series(
     source = stacked(model, scenes, beside)
     recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
     recipe = replace(recipe, acquired=acquired_over(scenes))
+    from geoseg.tasks.flood.network_dates import warn_of_network_dates  # noqa: PLC0415 - not of one date
+
+    warn_of_network_dates(model, source)
     whole = with_layers(source, references.layers)
     return _of_water(recipe, spec, model, scenes, whole, references, two_dates=False)
 

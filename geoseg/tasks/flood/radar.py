@@ -87,7 +87,7 @@ def backscatter_threshold(polarisation: str) -> Threshold:
 class BackscatterChange(Radar):
     """A change of backscatter since one or more earlier scenes of the same relative orbit."""
 
-    bands: ClassVar[tuple[str, ...]] = ("vh", "vv")
+    bands: ClassVar[tuple[str, ...]] = ("vh", "vv", "hh", "hv")
     bands_used: ClassVar[Literal["all", "first", "each"]] = "first"
     needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar", scenes_before=1)
     notes: ClassVar[tuple[str, ...]] = ("scenes of one relative orbit and pass direction are assumed",)

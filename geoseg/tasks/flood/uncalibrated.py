@@ -61,6 +61,24 @@ class UncalibratedVv(Uncalibrated):
     bands = ("vv",)
 
 
+class UncalibratedHh(Uncalibrated):
+    """Digital numbers of HH."""
+
+    name = "sar-hh"
+    title = "HH digital number"
+    measured = formula = "HH number"
+    bands = ("hh",)
+
+
+class UncalibratedHv(Uncalibrated):
+    """Digital numbers of HV."""
+
+    name = "sar-hv"
+    title = "HV digital number"
+    measured = formula = "HV number"
+    bands = ("hv",)
+
+
 def require_otsu(method: Uncalibrated, thresholding: str) -> None:
     """Raise UsageError for a `--thresholding` other than `auto` and `otsu`, which needs dB."""
     if thresholding not in {"auto", "otsu"}:

@@ -58,7 +58,7 @@ SCENE = ["a.tif", "-o", "x.gpkg"]
         (["flood", *SCENE, "--device", "gpu"], "--device"),
         (["flood", *SCENE, "--precision", "fp8"], "--precision"),
         (["flood", *SCENE, "--sar-units", "watt"], "--sar-units"),
-        (["flood", *SCENE, "--polarisation", "hh"], "--polarisation"),
+        (["flood", *SCENE, "--polarisation", "hhv"], "--polarisation"),
         (["flood", *SCENE, "--thresholding", "guess"], "--thresholding"),
         (["flood", *SCENE, "--speckle", "median"], "--speckle"),
         (["flood", *SCENE, "--band", "green"], "--band"),

@@ -140,7 +140,7 @@ def test_pixels_are_taken_as_well_as_arrays() -> None:
         ({"method": "logratio"}, ["vv"], "sar", 0, UsageError, "--before"),
         ({"method": "zscore"}, ["vv"], "sar", 1, UsageError, "2 earlier scenes"),
         ({}, ["red", "blue"], "optical", 0, BandError, "--band"),
-        ({}, ["hh"], "sar", 0, BandError, "vv"),
+        ({"method": "sar-vv"}, ["hh"], "sar", 0, BandError, "vv"),
         ({"polarisation": "vh"}, ["vv"], "sar", 0, BandError, "vh"),
     ],
 )

@@ -76,3 +76,36 @@ def test_a_date_before_of_another_band_is_not_compared(tmp_path: Path, zoo: Path
     second = raster(tmp_path / "after.tif", {"vv": after})
     run(tmp_path, second, before=(SceneSpec(paths=(str(first),)),), model=str(model))
     assert not OWN & set(messages.codes)
+
+
+@pytest.mark.parametrize("first", ["vv", "t1:vv"])
+@pytest.mark.parametrize(
+    ("statistics", "bias", "rows", "told"),
+    [
+        ("training", 0.0, 0, []),
+        ("training", -3.0, 0, ["backscatter-differs"]),
+        ("training", 0.0, 10, ["dates-shifted"]),
+        ("scene", -3.0, 0, []),
+        ("scene", 0.0, 10, ["dates-shifted"]),
+    ],
+)
+def test_dates_of_a_series_are_compared_with_the_last(
+    first: str,
+    statistics: str,
+    bias: float,
+    rows: int,
+    told: list[str],
+    tmp_path: Path,
+    zoo: Path,
+    messages: Messages,
+) -> None:
+    before, after = dates()
+    changed = np.roll(before + np.float32(bias), rows, axis=0)
+    days = {"c_20240501": after, "a_20240301": changed, "b_20240401": before}
+    paths = [raster(tmp_path / f"{name}T050000.tif", {"vv": image}) for name, image in days.items()]
+    bands = (first, "t2:vv", "t3:vv")
+    model = bundle(zoo / "series", bands, units="db", evidence=None, statistics=statistics)
+    run(tmp_path, tuple(paths), model=str(model))
+    assert [code for code in messages.codes if code in OWN] == told
+    if told:
+        assert any("scene 1 before" in text for text in messages.warnings)

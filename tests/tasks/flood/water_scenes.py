@@ -87,7 +87,7 @@ def default_units(bands: Iterable[str]) -> Units:
 
 def choose(scene: Scene, spec: FloodSpec, before: int = 0, units: Units | None = None) -> WaterChoice:
     own = [name for name in scene if ":" not in name and name not in ("hand", "slope", "permanent_water")]
-    kind: SensorKind = "sar" if "vv" in own or "vh" in own else "optical"
+    kind: SensorKind = "sar" if {"vv", "vh", "hh", "hv"} & set(own) else "optical"
     units = units or default_units(own)
     found = find_candidates(spec, dict.fromkeys(own, units), kind, before)
     return choose_method(spec, found, [stack(scene, found.bands)], TENS)

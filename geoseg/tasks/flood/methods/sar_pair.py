@@ -70,7 +70,7 @@ class SarPair(BackscatterChange):
         "before"
     )
     citation: ClassVar[str] = "Otsu 1979, doi:10.1109/TSMC.1979.4310076"
-    bands: ClassVar[tuple[str, ...]] = ("vv", "vh")
+    bands: ClassVar[tuple[str, ...]] = ("vv", "vh", "hh", "hv")
     needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar", scenes_before=1, unitless=True)
     threshold: ClassVar[Threshold] = Threshold(
         fixed=-1.5,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood.flood_map import map_flood
-from tests.messages import progress
+from tests.messages import Messages, progress
 from tests.tasks.flood.water_scenes import WATER, agreement, ground
 
 DB = ground({"vv": (-19.0, -9.5), "vh": (-25.0, -15.5)})
@@ -38,17 +38,18 @@ def flood(
     transform: Affine = UTM,
     crs: str = "EPSG:32646",
     tile: int = 512,
+    names: tuple[str, ...] = ("VV", "VH"),
     **scene: object,
 ) -> NDArray[np.uint8]:
     folder.mkdir(exist_ok=True)
     path = folder / "S1A_IW_20230507.tif"
-    options = {"driver": "GTiff", "count": 2, "dtype": "float32", "nodata": np.nan}
+    options = {"driver": "GTiff", "count": len(values), "dtype": "float32", "nodata": np.nan}
     height, width = values.shape[1:]
     with rasterio.open(
         path, "w", height=height, width=width, crs=crs, transform=transform, **options
     ) as file:
         file.write(values)
-        file.descriptions = ("VV", "VH")
+        file.descriptions = names
     run = RunSpec(output=folder / "map.gpkg", raster=folder / "map.tif", min_area=0, tile=tile)
     request = {"scene": SceneSpec.model_validate({"paths": (str(path),), **scene}), "run": run}
     map_flood(FloodSpec.model_validate({**request, "method": "classical"}), progress)
@@ -88,3 +89,13 @@ def test_tiles_do_not_change_the_map_and_the_border_is_empty(tmp_path: Path) -> 
     whole = flood(stored("db"), tmp_path / "whole")
     assert np.array_equal(whole, flood(stored("db"), tmp_path / "tiles", tile=64))
     assert not (whole[:20] == 1).any()
+
+
+@pytest.mark.parametrize("names", [("HH", "HV"), ("HV", "HH"), ("HH",), ("HV",)])
+def test_horizontal_polarisations_are_mapped(
+    names: tuple[str, ...], tmp_path: Path, messages: Messages
+) -> None:
+    values = dict(zip(("HH", "HV"), stored("db"), strict=True))
+    mapped = flood(np.stack([values[name] for name in names]), tmp_path / "map", names=names)
+    assert agreement(water(mapped), WATER[20:]) > 0.95
+    assert "levels-of-other-polarisation" in messages.codes
