@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.grid import Grid
-from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 
 if TYPE_CHECKING:
+    from geoseg.scenes.polygon_files import PolygonMask
     from geoseg.scenes.scene import Scene
     from geoseg.spec import RunSpec
 
@@ -45,6 +44,8 @@ class Area:
 
     def on(self, grid: Grid) -> PolygonMask:
         """Return the shapes as a mask on a grid."""
+        from geoseg.scenes.polygon_files import PolygonMask, to_crs  # noqa: PLC0415 - polygons only
+
         return PolygonMask(to_crs(self.shapes, self.crs, grid.crs, self.what), grid)
 
 
@@ -63,6 +64,8 @@ def box_area(bbox: tuple[float, float, float, float], crs: str) -> Area:
     Raises:
         UsageError: the box is empty, or its CRS is unknown.
     """
+    import shapely  # noqa: PLC0415 - polygons only
+
     try:
         known = CRS.from_user_input(crs)
     except CRSError as error:
@@ -85,5 +88,7 @@ def polygon_area(path: Path) -> Area:
         SceneReadError: the file is missing or not a vector file.
         SceneError: it holds no polygons.
     """
+    from geoseg.scenes.polygon_files import read_polygons  # noqa: PLC0415 - polygons only
+
     shapes, crs = read_polygons(path)
     return Area(shapes=shapes, crs=crs, masks=True, what=f"`--aoi {path}`")

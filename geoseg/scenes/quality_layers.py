@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,12 @@ from geoseg.errors import SceneError
 from geoseg.grid import READ_ROWS, Grid, Window, sample_windows
 from geoseg.methods.dilation import dilate_square
 from geoseg.scenes.bands import TWINS
-from geoseg.scenes.polygon_files import PolygonMask, to_crs
 from geoseg.scenes.raster import Raster, place_on
 from geoseg.scenes.resampling import Placement, nearest, taps, window_of
 from geoseg.spec import NOT_MAPPED, Condition, QualityFlag, QualitySpec
+
+if TYPE_CHECKING:
+    from geoseg.scenes.polygon_files import PolygonMask
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 SAMPLE_SIZE, SAMPLES = 512, 24
@@ -167,6 +169,8 @@ class PolygonLayer:
         Raises:
             SceneError: one of layer and grid has no CRS.
         """
+        from geoseg.scenes.polygon_files import PolygonMask, to_crs  # noqa: PLC0415 - polygons only
+
         shapes = to_crs(self.shapes, self.crs, grid.crs, self.path) if len(self.shapes) else self.shapes
         return replace(self, mask=PolygonMask(shapes, grid))
 

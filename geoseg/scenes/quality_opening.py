@@ -9,7 +9,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -19,7 +18,6 @@ from geoseg.messages import counted, warn
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import fetch_text, gdal_path
-from geoseg.scenes.polygon_files import read_polygons
 from geoseg.scenes.product import QualityFile
 from geoseg.scenes.quality_files import Kinds
 from geoseg.scenes.quality_layers import PolygonLayer, QualityLayer, RasterLayer
@@ -210,6 +208,8 @@ def _same_place(one: QualityLayer, other: QualityLayer) -> bool:
     """Return whether two rasters cover the same area, at two pixel sizes or twice; tiles do not."""
     if not isinstance(one, RasterLayer) or not isinstance(other, RasterLayer) or one.raster is other.raster:
         return False
+    import shapely  # noqa: PLC0415 - two rasters of one kind only
+
     boxes = [shapely.box(*_bounds(item.raster.grid)) for item in (one, other)]
     common = boxes[0].intersection(boxes[1]).area
     # Tiles may overlap considerably, but have one pixel size and extend beyond each other.
@@ -233,6 +233,8 @@ def read_gml(path: str, spec: QualitySpec) -> PolygonLayer:
         SceneReadError: the file is not XML, or its coordinates are not numbers.
         SceneError: the CRS is not known.
     """
+    import shapely  # noqa: PLC0415 - polygons only
+
     try:
         root = ElementTree.fromstring(fetch_text(path))  # noqa: S314 - expat bounds entity expansion
     except ElementTree.ParseError as error:
@@ -302,6 +304,8 @@ def open_mask(text: str) -> QualityLayer:
     except SceneReadError:
         if codes or not is_vector_kind(path):
             raise
+        from geoseg.scenes.polygon_files import read_polygons  # noqa: PLC0415 - polygons only
+
         shapes, crs = read_polygons(path)
         return PolygonLayer(title="--mask", path=path, shapes=shapes, crs=crs, means="masked")
     _check_codes(raster, path)

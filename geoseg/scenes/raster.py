@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import warnings
 from collections.abc import Sequence
@@ -278,6 +277,8 @@ def _sources_of(path: Path) -> list[str]:
             return []
         file.seek(0)
         text = file.read().decode("utf-8", errors="replace")
+    import html  # noqa: PLC0415 - VRT only
+
     names = []
     for attributes, source in _SOURCE.findall(text):
         name = html.unescape(source.strip())

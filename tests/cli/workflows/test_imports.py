@@ -30,7 +30,7 @@ def _run(folder: Path, code: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "allowed"),
     [
-        (["info", "chip.tif"], {"shapely"}),
+        (["info", "chip.tif"], set()),
         (["vectorize", "classes.tif", "-o", "map.gpkg"], {*VECTOR}),
         (["flood", "chip.tif", "--clouds", "none", "--method", "mndwi", "-o", "a.gpkg"], {*VECTOR}),
         (["change", "chip.tif", "other.tif", "--clouds", "none", "-o", "b.gpkg"], {"scipy", *VECTOR}),

@@ -28,7 +28,7 @@ from geoseg.learn.train.scene_run import positive_weights, train_classifier  # n
 from geoseg.learn.train.scene_sites import Footprints, SceneSites  # noqa: E402
 from geoseg.learn.train.scene_spec import SceneTrainSpec  # noqa: E402
 from tests.classifiers import write_scene  # noqa: E402
-from tests.learn.train.conftest import Run, geoseg  # noqa: E402
+from tests.learn.train.conftest import Run, geoseg, made_once, trained  # noqa: E402
 from tests.messages import Messages, progress  # noqa: E402
 from tests.simulated import disc  # noqa: E402
 from tests.sites import CONFIG, write_sites  # noqa: E402
@@ -37,18 +37,14 @@ from tests.sites import CONFIG, write_sites  # noqa: E402
 @pytest.fixture(scope="session")
 def sites_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Train on simulated sites and export."""
-    root = tmp_path_factory.mktemp("sites")
-    write_sites(root / "set")
-    config = root / "sites.yaml"
-    config.write_text(CONFIG.format(root=root / "set"))
-    folder, bundle = root / "run", root / "simulated-sites"
-    for arguments in (
-        ("train", config, "-o", folder, "--threads", 1),
-        ("export", folder, "-o", bundle),
-    ):
-        done = geoseg(*arguments)
-        assert done.returncode == 0, done.stderr
-    return Run(config=config, data=root / "set", folder=folder, bundle=bundle)
+
+    def make(root: Path) -> Run:
+        write_sites(root / "set")
+        config = root / "sites.yaml"
+        config.write_text(CONFIG.format(root=root / "set"))
+        return trained(root, config, "simulated-sites", threads=1)
+
+    return made_once(tmp_path_factory, "sites", make)
 
 
 def spec_of(config: Path) -> SceneTrainSpec:
