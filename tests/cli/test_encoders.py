@@ -17,8 +17,8 @@ from geoseg.bundles.encoder_files import stored_weights, weights_file
 from geoseg.errors import FetchError, ModelError, OutputError
 from geoseg.spec import EncoderSpec
 from geoseg.spec.presets import encoders
-from tests.learn.train.conftest import geoseg
 from tests.messages import Messages, progress
+from tests.prepared_process import geoseg
 
 CONTENT = b"weights of an encoder" * 1000
 

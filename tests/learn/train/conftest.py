@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from filelock import FileLock
 
+from tests.prepared_process import geoseg
 from tests.simulated import CONFIG, write_set
 
 
@@ -23,13 +22,6 @@ class Run(NamedTuple):
     data: Path
     folder: Path
     bundle: Path
-
-
-def geoseg(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "geoseg", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Run]) -> Run:

@@ -21,7 +21,8 @@ from geoseg.files.onnx_files import OPSET  # noqa: E402
 from geoseg.learn.train.bundle_export import ExportOptions, export  # noqa: E402
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
 from geoseg.spec import ModelSpec  # noqa: E402
-from tests.learn.train.conftest import Run, geoseg  # noqa: E402
+from tests.learn.train.conftest import Run  # noqa: E402
+from tests.prepared_process import geoseg  # noqa: E402
 
 
 def test_the_graph_is_what_runtimes_take(run: Run) -> None:

@@ -17,7 +17,7 @@ from geoseg.learn.train.trainer import check_start
 from geoseg.learn.train.training_output import training_output
 from geoseg.learn.train.training_spec import PaceSpec
 from tests.disks import small_disk
-from tests.learn.train.conftest import geoseg
+from tests.prepared_process import geoseg
 from tests.simulated import CONFIG, write_set
 
 

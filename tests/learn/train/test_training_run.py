@@ -11,7 +11,8 @@ import pytest
 import rasterio
 
 from geoseg.learn.train.config import read_config
-from tests.learn.train.conftest import Run, geoseg
+from tests.learn.train.conftest import Run
+from tests.prepared_process import geoseg
 from tests.simulated import SIDE, disc
 
 

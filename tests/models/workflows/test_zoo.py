@@ -13,7 +13,7 @@ from geoseg.bundles.find import check_bundle, find_model
 from geoseg.bundles.onnx_operators import read_operators
 from geoseg.methods.trivial_rules import water_rules
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections
-from tests.learn.train.conftest import geoseg
+from tests.prepared_process import geoseg
 
 ZOO = Path(__file__).parents[3] / "models" / "zoo"
 BUNDLES = sorted(path.parent.name for path in ZOO.glob("*/model.json"))

@@ -27,8 +27,8 @@ from geoseg.methods.accuracy import count, main_score
 from geoseg.outputs.report import to_text
 from geoseg.run_record import no_progress
 from geoseg.spec import Coverage
-from tests.learn.train.conftest import geoseg
 from tests.messages import Messages
+from tests.prepared_process import geoseg
 from tests.simulated import CONFIG, SIDE, disc, write_set
 
 SCHEMA = json.loads(files("geoseg.configs").joinpath("schemas", "bundle.json").read_text(encoding="utf-8"))

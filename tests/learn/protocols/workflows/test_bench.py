@@ -17,7 +17,7 @@ from geoseg.learn.protocols.pangaea import pangaea_jobs, read_pangaea_config
 from geoseg.learn.samples.dataset_import import ImportOptions, import_datasets
 from geoseg.learn.train.config import read_config
 from geoseg.run_record import no_progress
-from tests.learn.train.conftest import geoseg
+from tests.prepared_process import geoseg
 from tests.simulated import CONFIG, disc, write_set
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")

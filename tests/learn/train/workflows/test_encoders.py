@@ -19,7 +19,7 @@ from geoseg.errors import UsageError
 from geoseg.learn.train.config import read_config
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.spec.presets import encoders
-from tests.learn.train.conftest import geoseg
+from tests.prepared_process import geoseg
 from tests.simulated import SIDE, disc, write_set
 
 CONFIG = """

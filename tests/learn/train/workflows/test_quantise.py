@@ -14,8 +14,9 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from geoseg.errors import ModelError, OutputError  # noqa: E402
 from geoseg.learn.evaluate.quantise import quantise  # noqa: E402
 from geoseg.learn.train.config import read_config  # noqa: E402
-from tests.learn.train.conftest import Run, geoseg  # noqa: E402
+from tests.learn.train.conftest import Run  # noqa: E402
 from tests.messages import progress  # noqa: E402
+from tests.prepared_process import geoseg  # noqa: E402
 
 
 def test_int8_is_smaller_and_as_right(run: Run, tmp_path: Path) -> None:

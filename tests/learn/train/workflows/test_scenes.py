@@ -28,8 +28,9 @@ from geoseg.learn.train.scene_run import positive_weights, train_classifier  # n
 from geoseg.learn.train.scene_sites import Footprints, SceneSites  # noqa: E402
 from geoseg.learn.train.scene_spec import SceneTrainSpec  # noqa: E402
 from tests.classifiers import write_scene  # noqa: E402
-from tests.learn.train.conftest import Run, geoseg, made_once, trained  # noqa: E402
+from tests.learn.train.conftest import Run, made_once, trained  # noqa: E402
 from tests.messages import Messages, progress  # noqa: E402
+from tests.prepared_process import geoseg  # noqa: E402
 from tests.simulated import disc  # noqa: E402
 from tests.sites import CONFIG, write_sites  # noqa: E402
 

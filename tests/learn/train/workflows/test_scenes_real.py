@@ -19,7 +19,7 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from geoseg.learn.samples.labelled_sites import Site, SiteImage, read_site
 from tests.classifiers import positions
-from tests.learn.train.conftest import geoseg
+from tests.prepared_process import geoseg
 
 PARTS = {
     "aguasclaras": "train", "bercy": "train", "bordeaux": "train", "hongkong": "train", "paris": "train",

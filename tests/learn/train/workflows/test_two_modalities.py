@@ -29,8 +29,8 @@ from geoseg.learn.train.training_spec import TrainSpec  # noqa: E402
 from geoseg.learn.train.two_modality_module import TwoModalityModule  # noqa: E402
 from geoseg.runtimes.choose import open_session  # noqa: E402
 from geoseg.spec import ModelSpec  # noqa: E402
-from tests.learn.train.conftest import geoseg  # noqa: E402
 from tests.messages import progress  # noqa: E402
+from tests.prepared_process import geoseg  # noqa: E402
 from tests.simulated import EAST, NORTH, SIDE, disc  # noqa: E402
 
 OPTICAL = ("s2:green", "s2:swir16")
