@@ -33,7 +33,7 @@ from geoseg.tasks.flood.choice import (
 from geoseg.tasks.flood.method import Image, WaterMethod
 from geoseg.tasks.flood.methods import water_methods
 from geoseg.tasks.flood.session import measure_scene
-from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold
+from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold, warn_beyond_limits
 from geoseg.tasks.flood.tile_thresholds import require_backscatter
 from geoseg.tasks.flood.uncalibrated import Uncalibrated, find_number_threshold, refuse_one_kind, require_otsu
 
@@ -340,6 +340,7 @@ def _threshold(
             "" if spec.thresholding == "auto" else f"; `--thresholding {spec.thresholding}` has no effect"
         )
         note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given{unused}")
+        warn_beyond_limits(method, spec.threshold)
         return SceneThreshold(threshold=spec.threshold, scale=rule.scale)
     if spec.thresholding == "auto" and not rule.from_scene:
         note(LOG, f"threshold {rule.fixed:.4g} ({method.measured}), fixed by {method.citation}")

@@ -91,6 +91,21 @@ def test_the_threshold_given_wins(messages: Messages) -> None:
     assert not messages.warnings
 
 
+@pytest.mark.parametrize(
+    ("threshold", "mapped"), [(2.0, "nothing"), (-1.0, "everything"), (0.9, ""), (-0.9, "")]
+)
+def test_a_threshold_that_no_index_reaches(threshold: float, mapped: str, messages: Messages) -> None:
+    choose(dict(optical(WATER)), request(threshold=threshold, method="ndwi"))
+    found = [text for text in messages.warnings if "beyond the values that NDWI has (-1 to 1)" in text]
+    assert [text for text in found if f": {mapped} is mapped as water" in text] == found
+    assert bool(found) == bool(mapped)
+
+
+def test_backscatter_without_its_sign(messages: Messages) -> None:
+    choose(radar(WATER), request(threshold=21))
+    assert any("(-45 to 5): everything is mapped" in text for text in messages.warnings)
+
+
 def test_clouds_and_snow_are_not_water(messages: Messages) -> None:
     scene = dict(optical(WATER))
     cloud = np.zeros_like(WATER)
