@@ -19,6 +19,7 @@ from geoseg.methods.cloud import too_bright_for_water
 from geoseg.pixels import Pixels
 from geoseg.scenes.sensor_kind import SensorKind
 from geoseg.spec import FloodSpec, Units
+from geoseg.spec.band_names import COLOURS
 from geoseg.tasks.flood.backscatter_threshold import find_backscatter_threshold
 from geoseg.tasks.flood.choice import (
     CLASSICAL,
@@ -230,9 +231,12 @@ def _preferred(
             for method in methods
         )
         asked = "" if spec.polarisation == "auto" else f" and `--polarisation {spec.polarisation}`"
+        remedy = "Name bands with `--band NAME=PATH`, or the sensor with `--sensor`"
+        if available and set(available) <= COLOURS:
+            remedy = "Add an infrared band with `--band nir=PATH`, or use a network of colours (`--model`)"
         raise BandError(
             f"no water method fits the bands {', '.join(available) or '(none)'}{asked}; there are {choices}. "
-            "Name bands with `--band NAME=PATH`, or the sensor with `--sensor`"
+            f"{remedy}"
         )
     best = possible[0]
     fallbacks = (method for method in possible if method.name in best.fallbacks)
