@@ -212,6 +212,8 @@ def _annotation(place: Place) -> Any:
         text += f"  (default: {_escaped(default)})"
     complete = completer(option.suggest) if option.suggest else None
     if option.argument:
+        # click adds dots to an argument of several values.
+        metavar = metavar.removesuffix("...") if metavar else None
         info = typer.Argument(metavar=metavar, help=text, show_default=False, autocompletion=complete)
     else:
         # A flag whose default is neither yes nor no can be set to both.

@@ -37,6 +37,7 @@ def _run(request: DescribeRequest, reporting: Reporting) -> None:
     from geoseg.bundles.describe_card import card_text
     from geoseg.bundles.describe_command import full_command
     from geoseg.bundles.find import write_bundle
+    from geoseg.bundles.foreign_weights import check_format
     from geoseg.bundles.stated_facts import Facts
 
     from .hub import PREFIX, hub_network
@@ -52,6 +53,8 @@ def _run(request: DescribeRequest, reporting: Reporting) -> None:
             weights, source = found.weights, found.address
             further.append(found.facts)
             used = request.model_copy(update={"sources": (*request.sources, *found.configs)})
+        if weights.exists():
+            check_format(weights)
         if request.output is not None:
             _check_free(folder, weights, overwrite=request.overwrite)
         described = describe_network(used, weights, folder.resolve().name, further)

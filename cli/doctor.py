@@ -17,12 +17,13 @@ from geoseg.text_columns import align
 from . import options as shared
 from .console import print_json, print_text
 
-PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "geopandas", "pydantic", "pillow")
+PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "pydantic", "pillow")
 OPTIONAL = {
     "pyarrow": "GeoParquet output: pip install 'geoseg[parquet]'",
     "matplotlib": "charts in reports: pip install 'geoseg[report]'",
     "obstore": "outputs at s3://, gs:// and az://: pip install 'geoseg[cloud]'",
     "pystac-client": "searches of STAC APIs: pip install 'geoseg[stac]'",
+    "geopandas": "polygons in Python as a GeoDataFrame: pip install 'geoseg[xarray]'",
     "rioxarray": "results in Python as xarray: pip install 'geoseg[xarray]'",
     "exactextract": "--value, sums of rasters per polygon: pip install 'geoseg[exposure]'",
     "distributed": "geoseg batch --scheduler: pip install 'geoseg[distributed]'",

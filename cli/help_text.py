@@ -100,7 +100,7 @@ def _name(param: Any) -> str:
     """Return the names of an option with its values, or the name of an argument."""
     values = (param.metavar or "").strip()
     if not _is_option(param):
-        return values or str(param.name)
+        return (values or str(param.name)) + ("..." if param.nargs == -1 else "")
     # The names of the help option come in no order.
     names = sorted(param.opts, key=len, reverse=True)
     return f"{', '.join((*names, *param.secondary_opts))} {values}".strip()

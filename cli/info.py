@@ -25,6 +25,10 @@ MAPS = {".gpkg", ".fgb", ".parquet", ".pmtiles", ".geojson", ".json"}
 RASTERS = {".tif", ".tiff"}
 
 
+NETWORKS = frozenset({".onnx", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".tflite", ".dlpk", ".emd"})
+"""Suffixes that no raster has; files of HDF5, XML and plain bytes may be scenes."""
+
+
 def info() -> Command[InfoRequest]:
     """Describe a scene, a model or a map as geoseg reads it."""
     from geoseg.spec.tools import InfoRequest
@@ -51,9 +55,9 @@ def _run(request: InfoRequest, reporting: Reporting) -> None:
 
 
 def _is_model(path: str) -> bool:
-    """Return whether a path is an ONNX file, the folder of a bundle, or the name of a bundle."""
+    """Return whether a path is a network's file, the folder of a bundle, or the name of a bundle."""
     place = Path(path)
-    if place.suffix.lower() == ".onnx" or (place / "model.json").is_file():
+    if place.suffix.lower() in NETWORKS or (place / "model.json").is_file():
         return True
     if place.exists() or place.suffix or "/" in path or "\\" in path:
         return False

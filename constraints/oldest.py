@@ -12,10 +12,11 @@ LOWER_BOUND = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\d.]+)[^;]*(?P<marker
 
 
 def oldest() -> list[str]:
-    """A line for each dependency of the core and of GeoParquet output: name==lower bound, with its marker."""
+    """A line for each dependency of the core, GeoParquet and Python: name==lower bound, with its marker."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     lines = []
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["parquet"]]:
+    extras = project["optional-dependencies"]
+    for requirement in [*project["dependencies"], *extras["parquet"], *extras["xarray"]]:
         match = LOWER_BOUND.fullmatch(requirement)
         if match is None:
             message = f"{requirement} in pyproject.toml has no lower bound"

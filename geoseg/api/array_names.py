@@ -21,7 +21,7 @@ class ArrayFolder:
 
     def own(self, argument: str) -> None:
         """State that files that no argument owns yet are of this one."""
-        for file in sorted((*self.path.glob("array*.tif"), *self.path.glob("polygons*.gpkg"))):
+        for file in sorted((*self.path.glob("array*.tif"), *self.path.glob("table-of-*.gpkg"))):
             self.arguments.setdefault(file, argument)
 
     def in_words(self, text: str) -> str:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 REQUESTS: WeakKeyDictionary[Scene, tuple[str, ...]] = WeakKeyDictionary()
 """Paths of the scenes that `geoseg.open_scene` opened."""
 
+SAME_PLACE = 1e-4
+"""Pixels between two places that are one but for rounding."""
+
 BLOCK = 512
 """Rows and columns of a block of a raster that an array is written to."""
 
@@ -210,7 +213,9 @@ def _from_data_array(
 
 
 def _transform(value: Any) -> Affine:
-    """Return the transform by the coordinates, as the stored one is outdated after a selection or a flip.
+    """Return the stored transform, or that of the coordinates where they differ: after a selection or a flip.
+
+    Steps of coordinates are rounded, so that polygons would differ from those of the file in the last digit.
 
     Raises:
         UsageError: rows or columns are not evenly spaced.
@@ -222,7 +227,15 @@ def _transform(value: Any) -> Affine:
                 raise UsageError(
                     f"the coordinates {name} of the array are not evenly spaced; resample it first"
                 )
-    return Affine(*value.rio.transform(recalc=True)[:6])
+    stored = Affine(*value.rio.transform(recalc=False)[:6])
+    found = Affine(*value.rio.transform(recalc=True)[:6])
+    ends = np.array([[0.0, 0.0], [value.sizes[value.rio.x_dim], value.sizes[value.rio.y_dim]]])
+    apart = [
+        np.array([t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f]) for t in (stored, found) for x, y in ends
+    ]
+    limit = SAME_PLACE * np.abs([[found.a], [found.e]]).min()
+    same = np.abs(np.subtract(apart[:2], apart[2:])).max() <= limit
+    return stored if same else found
 
 
 def _band_names(array: xarray.DataArray, further: Sequence[str]) -> tuple[str, ...]:

@@ -76,14 +76,27 @@ def affine_of(transform: Affine | Sequence[float] | None) -> Affine | None:
     """Return a transform.
 
     Raises:
-        UsageError: it is not an affine transform.
+        UsageError: it is not an affine transform, or its numbers are in the order of GDAL.
     """
-    if transform is None or isinstance(transform, Affine):
-        return transform
+    if transform is None:
+        return None
     try:
-        return Affine(*tuple(transform)[:6])
+        numbers = [float(number) for number in tuple(transform)[:6]]
+        affine = Affine(*numbers)
     except (TypeError, ValueError) as error:
         raise UsageError(f"`transform={transform!r}` is not an Affine or its six numbers") from error
+    # GDAL has the corner first: (x, width, 0, y, 0, -height).
+    a, b, c, _, e, f = numbers
+    if c == e == 0 and b and f and (a or affine.is_degenerate):
+        raise UsageError(
+            f"`transform={tuple(numbers)}` is in the order of GDAL; give `Affine.from_gdal(*transform)` of "
+            "the package affine"
+        )
+    if affine.is_degenerate:
+        raise UsageError(
+            f"`transform={tuple(numbers)}` gives pixels no area; the first number is their width"
+        )
+    return affine
 
 
 def wkt_of(name: str, crs: object) -> str:

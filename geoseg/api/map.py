@@ -9,10 +9,10 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geoseg.api.option_words import errors_in_python
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import OutputError, RuntimeMissingError, UsageError
 from geoseg.files.output_files import OutputFiles
 from geoseg.messages import counted
 from geoseg.run_record import RunRecord, RunWarning
@@ -21,6 +21,21 @@ from geoseg.spec import RunSpec
 if TYPE_CHECKING:
     import geopandas
     import xarray
+
+
+def _geopandas() -> Any:
+    """Import `geopandas`.
+
+    Raises:
+        RuntimeMissingError: it is not installed.
+    """
+    try:
+        import geopandas  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise RuntimeMissingError(
+            "polygons as a GeoDataFrame need the package geopandas; install it: pip install 'geoseg[xarray]'"
+        ) from error
+    return geopandas
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,12 @@ class Map:
 
     @cached_property
     def polygons(self) -> geopandas.GeoDataFrame:
-        """Polygons of the main layer with class, label, area in m², pixels, mean score and more."""
-        import geopandas  # noqa: PLC0415 - slow to import
+        """Polygons of the main layer with class, label, area in m², pixels, mean score and more.
+
+        Raises:
+            RuntimeMissingError: `geopandas` is not installed.
+        """
+        geopandas = _geopandas()
         import pyogrio  # noqa: PLC0415
 
         path = self.files.polygons

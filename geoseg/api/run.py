@@ -177,7 +177,7 @@ def _value(place: Place, value: object, folder: Path, georeference: Georeference
     if place.option.metavar == "CRS" and not isinstance(value, str):
         return wkt_of(place.name.replace("-", "_"), value)
     if hasattr(value, "to_file") and hasattr(value, "total_bounds"):
-        return _write_polygons(value, folder)
+        return _write_polygons(value, folder, place.name)
     if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "to_csv"):
         raise UsageError(f"a {type(value).__name__} of pandas is no layer; give a GeoDataFrame, or a path")
     if isinstance(value, DatasetReader | WarpedVRT | np.ndarray) or is_xarray(value):
@@ -187,9 +187,10 @@ def _value(place: Place, value: object, folder: Path, georeference: Georeference
     return value
 
 
-def _write_polygons(frame: Any, folder: Path) -> str:
-    """Write a GeoDataFrame or GeoSeries to a GeoPackage."""
-    path = folder / f"polygons{sum(1 for _ in folder.glob('polygons*')) + 1}.gpkg"
+def _write_polygons(frame: Any, folder: Path, option: str) -> str:
+    """Write a GeoDataFrame or GeoSeries to a GeoPackage, whose name is in the description of what is made."""
+    before = sum(1 for _ in folder.glob(f"table-of-{option}*"))
+    path = folder / f"table-of-{option}{f'-{before + 1}' if before else ''}.gpkg"
     frame.to_file(path, driver="GPKG")
     return str(path)
 

@@ -45,6 +45,9 @@ def open_scene(
 ) -> Scene:
     """Open a scene: named bands with units, mask and time on one grid; close it, or use it in `with`.
 
+    `scene.read(window, bands)` takes a `geoseg.grid.Window(row=, col=, height=, width=)`, such as
+    `scene.grid.window`, the whole, and returns `geoseg.pixels.Pixels`.
+
     Args:
         scene: a path (raster, folder, product, URL) or several, a `rasterio` dataset, an `xarray` array, or
             an array of numpy (height, width) or (bands, height, width).

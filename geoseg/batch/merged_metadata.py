@@ -125,8 +125,11 @@ def _describe(file: sqlite3.Connection, sources: Sequence[Path], layer: str, fie
                         f"SELECT * FROM {table} WHERE {key}",  # noqa: S608 - own names
                         (layer,) if "?" in key else (),
                     ).fetchall()
+                    # Rows with NULL, as of ranges, are not equal to SQLite: it would add them once more.
+                    there = set(file.execute(f"SELECT * FROM {table}"))  # noqa: S608 - own names
+                    new = [row for row in dict.fromkeys(rows) if row not in there]
                     marks = ", ".join("?" for _ in rows[0]) if rows else ""
-                    file.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608 - marks
+                    file.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", new)  # noqa: S608 - marks
     known = {
         row[0]
         for row in file.execute("SELECT column_name FROM gpkg_data_columns WHERE table_name = ?", (layer,))

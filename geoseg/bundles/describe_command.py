@@ -16,6 +16,9 @@ from geoseg.spec.request import places
 
 COMMAND = ("geoseg", "models", "describe")
 
+STORED = 10.0
+"""Mean above which values are neither reflectance nor 0..1."""
+
 
 def missing_options(
     request: DescribeRequest,
@@ -35,7 +38,7 @@ def missing_options(
     if not bands:
         filled["bands"] = ",".join(_bands(trial.channels, sensor))
     if not has_values:
-        filled |= _values(trial.channels, sensor)
+        filled |= _values(trial.channels, sensor, facts.mean)
     for name in ("mean", "std"):
         if not getattr(facts, name) and "preset" not in filled:
             filled[name] = "0" if name == "mean" else "1"
@@ -97,8 +100,10 @@ def _bands(channels: int, sensor: SensorSpec | None) -> Sequence[str]:
     return ORDERS.get(channels) or [f"BAND{number}" for number in range(1, channels + 1)]
 
 
-def _values(channels: int, sensor: SensorSpec | None) -> dict[str, str]:
-    """Return likely options for the values of the network."""
+def _values(channels: int, sensor: SensorSpec | None, mean: Sequence[float]) -> dict[str, str]:
+    """Return likely options for the values of the network; a large mean is that of stored numbers."""
+    if max(mean, default=0) > STORED and (sensor is None or sensor.kind == "optical"):
+        return {"scale": "1"}
     if sensor is not None and sensor.kind == "optical" and sensor.units != "dn":
         offset = {"offset": f"{sensor.offset:g}"} if sensor.offset else {}
         return {"scale": f"{sensor.scale:.12g}", **offset}

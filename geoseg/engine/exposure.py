@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pyogrio
+import pyogrio.raw
 import rasterio
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Transformer
+from shapely.geometry import mapping
 
 from geoseg.engine.recipe import Extras
 from geoseg.errors import RuntimeMissingError, SceneError, UsageError
@@ -26,7 +27,7 @@ from geoseg.run_record import TableRows
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.paths import gdal_path
-from geoseg.scenes.vector_files import layer_of, reading_vector
+from geoseg.scenes.vector_files import crs_of, layer_of, reading_vector
 from geoseg.spec import ClassSpec, RunSpec
 
 LOG = logging.getLogger(__name__)
@@ -59,21 +60,25 @@ class ValueRaster:
         Raises:
             SceneReadError: the raster cannot be read.
         """
-        import geopandas  # noqa: PLC0415 - slow to import
         from exactextract import exact_extract  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+        from exactextract.feature import JSONFeatureSource  # type: ignore[import-untyped]  # noqa: PLC0415
 
-        frame = geopandas.GeoDataFrame(geometry=geometries, crs=crs).to_crs(self.crs)
+        moved = _in_crs(geometries, crs, self.crs)
+        shapes = JSONFeatureSource([{"geometry": mapping(item), "properties": {}} for item in moved])
         with reading(self.file.name):
-            table = exact_extract(self.file, frame, ["sum", "count", "min"], output="pandas")
-        known = table["count"].to_numpy(float) > 0
-        if (table["min"].to_numpy(float)[known] < 0).any():
+            features = exact_extract(self.file, shapes, ["sum", "count", "min"])
+        # (N, 3); None, of a polygon without a value, becomes NaN.
+        rows = [[item["properties"][name] for name in ("sum", "count", "min")] for item in features]
+        total, count, least = np.array(rows, np.float64).reshape(-1, 3).T
+        known = count > 0
+        if (least[known] < 0).any():
             warn(
                 LOG,
                 "value-negative",
                 f"`--value {self.name}`: the raster has negative values under polygons, which are no "
                 "amounts; if they mean nodata, set its nodata value (`gdal_edit.py -a_nodata VALUE`)",
             )
-        return np.where(known, table["sum"].to_numpy(float), np.nan)
+        return np.where(known, total, np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,32 +233,44 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
         SceneError: the file has no polygons or no CRS, or cannot be read.
         UsageError: there is no such column.
     """
-    import geopandas  # noqa: PLC0415 - only with --zones
-
     opened(path)
     with opening(str(path)), reading_vector(path) as file:
-        frame = pyogrio.read_dataframe(file, layer=layer_of(path, file, polygons=True))
-    # A layer without geometries is a table of pandas.
-    if not isinstance(frame, geopandas.GeoDataFrame):
+        meta, _, wkb, values = pyogrio.raw.read(
+            file, layer=layer_of(path, file, polygons=True), force_2d=True
+        )
+    if wkb is None:
         raise _without_polygons(path)
-    if frame.crs is None:
+    source = crs_of(path, meta["crs"])
+    if source is None:
         raise SceneError(f"`--zones {path}`: has no CRS; assign one (`ogr2ogr -a_srs EPSG:CODE`)")
-    frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]
-    if frame.empty:
+    shapes = shapely.from_wkb(wkb)
+    kept = np.isin(
+        shapely.get_type_id(shapes), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+    )
+    if not kept.any():
         raise _without_polygons(path)
-    columns = [str(name) for name in frame.columns if name != frame.geometry.name]
+    columns = dict(zip(map(str, meta["fields"]), values, strict=True))
     if column is not None and column not in columns:
         raise UsageError(f"`--zone-name {column}`: {path} has the columns {', '.join(columns) or 'none'}")
-    texts = [name for name in columns if frame[name].dtype.kind in "OUT"]
-    named = column or (texts[0] if texts else None)
+    named = column or next((name for name, cells in columns.items() if cells.dtype.kind == "O"), None)
     names = (
-        [str(value) for value in frame[named]] if named else [str(row) for row in range(1, len(frame) + 1)]
+        ["" if cell is None else str(cell) for cell in columns[named][kept].tolist()]
+        if named
+        else [str(row) for row in range(1, int(kept.sum()) + 1)]
     )
-    moved = frame.geometry.make_valid().to_crs(crs).make_valid()
+    moved = shapely.make_valid(_in_crs(shapely.make_valid(shapes[kept]), source, crs))
     geod = crs.get_geod() or Geod(ellps="WGS84")
-    degrees = moved.to_crs(crs.geodetic_crs or CRS.from_epsg(4326))
+    degrees = _in_crs(moved, crs, crs.geodetic_crs or CRS.from_epsg(4326))
     areas = np.array([abs(geod.geometry_area_perimeter(item)[0]) for item in degrees])
-    return Zones(names=tuple(names), geometries=moved.to_numpy(), areas=areas)
+    return Zones(names=tuple(names), geometries=moved, areas=areas)
+
+
+def _in_crs(shapes: Geometries, source: CRS, target: CRS) -> Geometries:
+    """Return shapes (N,) with their vertices in another CRS."""
+    if source == target:
+        return shapes
+    move = Transformer.from_crs(source, target, always_xy=True).transform
+    return np.asarray(shapely.transform(shapes, move, interleaved=False))
 
 
 def _without_polygons(path: Path) -> SceneError:

@@ -22,7 +22,7 @@ from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, voca
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
-from geoseg.spec.band_names import few_names
+from geoseg.spec.band_names import COLOURS, few_names
 from geoseg.spec.presets import instruments
 
 LOG = logging.getLogger(__name__)
@@ -359,6 +359,8 @@ def not_recognised(
     fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]
     if len(fitting) == 1:
         could = f"set `--sensor {fitting[0]}`"
+        if all(set(order) <= COLOURS for order in orders_of(sensors[fitting[0]], count)):
+            could += " if they are colours, which do for change and networks, but not for a water method"
     elif fitting:
         could = f"set `--sensor` to one of {', '.join(fitting)}"
     else:

@@ -226,7 +226,7 @@ class Scene(Closing):
         )
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window; pixels outside the grid are padding and not valid.
+        """Read a window (a `geoseg.grid.Window`); pixels outside the grid are padding and not valid.
 
         Values are stored values where all bands have one dtype, else physical values in float32.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+COLOURS = frozenset({"red", "green", "blue"})
+"""Bands of a picture in colours: without infrared, no method tells water from shadow."""
+
 
 def date_of(band: str) -> str:
     """Return the prefix of a band's date; empty: it has none."""

@@ -19,6 +19,9 @@ FOREIGN = ("PYTHON", "GDAL", "PROJ", "OSGEO", "QGIS", "QT_", "VIRTUAL_ENV", "GTI
 PERCENT = re.compile(r"^\d+ of \d+ .*\((\d+)%\)")
 WAIT_S = 0.2
 
+EXTRA = re.compile(r"(?:(?:install it: |run )?pip install )'(geoseg\[\w+\])'")
+"""A command for a terminal, in which the environment of the plugin is not active."""
+
 
 class ProgramError(Exception):
     """The program is missing, ended with an error, or was cancelled."""
@@ -133,11 +136,16 @@ def _messages(stream, feedback, errors):
         if found:
             feedback.progress(int(found[1]))
         elif line.startswith("warning: "):
-            feedback.warn(line[len("warning: ") :])
+            feedback.warn(in_qgis(line[len("warning: ") :]))
         elif line.startswith("error: "):
-            errors.append(line[len("error: ") :])
+            errors.append(in_qgis(line[len("error: ") :]))
         elif line:
-            feedback.info(line)
+            feedback.info(in_qgis(line))
+
+
+def in_qgis(text):
+    """Return a message whose command for a missing package is what the plugin has for it."""
+    return EXTRA.sub(r"run the algorithm 'Install geoseg' once more with the package \1", text)
 
 
 def read_record(text):

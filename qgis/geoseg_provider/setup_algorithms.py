@@ -55,7 +55,9 @@ class InstallAlgorithm(_SetupAlgorithm):
         """Add the parameters."""
         self.addParameter(
             QgsProcessingParameterString(
-                "PACKAGE", "Package: a name for pip, or the path of a wheel or folder", "geoseg[parquet]"
+                "PACKAGE",
+                "Package: a name for pip, or the path of a wheel or folder",
+                "geoseg[exposure,fit,parquet,stac]",
             )
         )
         self.addParameter(
@@ -78,13 +80,16 @@ class InstallAlgorithm(_SetupAlgorithm):
             code = "import sys; sys.exit(sys.version_info < (3, 11) and 'Python is older than 3.11')"
             run([python, "-c", code], told)
             run([python, "-m", "venv", folder], told)
-            inner = program_in(folder).parent / ("python.exe" if sys.platform == "win32" else "python")
-            run([inner, "-m", "pip", "install", "--upgrade", package], told)
-            run([program_in(folder), "--version"], told)
         except ProgramError as error:
             raise QgsProcessingException(
                 f"{error}; Python 3.11 or newer is needed: choose it under PYTHON"
             ) from error
+        try:
+            inner = program_in(folder).parent / ("python.exe" if sys.platform == "win32" else "python")
+            run([inner, "-m", "pip", "install", "--upgrade", package], told)
+            run([program_in(folder), "--version"], told)
+        except ProgramError as error:
+            raise QgsProcessingException(f"{package} cannot be installed: {error}") from error
         program = str(program_in(folder))
         ProcessingConfig.setSettingValue(SETTING, program)
         feedback.pushInfo(f"geoseg is installed: {program}")

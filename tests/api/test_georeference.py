@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from affine import Affine
 
-from geoseg.api.georeference import Georeference, check_same_pixels
+from geoseg.api.georeference import Georeference, affine_of, check_same_pixels
 from geoseg.errors import UsageError
 
 
@@ -16,6 +17,37 @@ def test_a_nodata_that_is_no_number_and_one_band_name() -> None:
     with pytest.raises(UsageError, match="`nodata='x'` is not a number"):
         Georeference(nodata=nodata)
     assert Georeference(bands="green").bands == ("green",)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (
+            (500000.0, 10.0, 0.0, 4600000.0, 0.0, -10.0),
+            r"order of GDAL; give `Affine.from_gdal\(\*transform\)`",
+        ),
+        (Affine(500000.0, 10.0, 0.0, 4600000.0, 0.0, -10.0), "order of GDAL"),
+        ((0, 1, 0, 0, 0, 1), "order of GDAL"),
+        ((10, 0, 500000, 0, 0, 4600000), "gives pixels no area"),
+    ],
+)
+def test_a_transform_of_another_order_is_refused(transform: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        affine_of(transform)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        (10, 0, 500000, 0, -10, 4600000),
+        (10, 0, 500000, 0, -10, 4600000, 0, 0, 1),
+        (0, 10, 0, 10, 0, 4600000),  # turned by 90 degrees, with its corner at x = 0
+        (1, 0, 0, 0, 1, 0),
+        (8, -5, 0, 5, 8, 0),
+    ],
+)
+def test_transforms_are_taken(transform: tuple[float, ...]) -> None:
+    assert affine_of(transform) == Affine(*transform[:6])
 
 
 @pytest.mark.parametrize("other", [np.zeros((2, 5, 4)), [np.zeros((5, 4))], {"dem": np.zeros((4, 4))}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import geopandas
@@ -10,7 +11,7 @@ import pytest
 import rasterio
 
 import geoseg
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import OutputError, RuntimeMissingError, UsageError
 from geoseg.outputs.record import read_record
 from tests.api.pixels import reflectance, write_scene
 
@@ -54,6 +55,14 @@ def test_other_suffixes_are_refused(water: geoseg.Map, tmp_path: Path, name: str
     with pytest.raises(UsageError, match=r"name a file \.gpkg"):
         water.to_file(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_geopandas_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    water = geoseg.flood(write_scene(tmp_path / "scene.tif", reflectance()))
+    monkeypatch.setitem(sys.modules, "geopandas", None)
+    with pytest.raises(RuntimeMissingError, match=r"pip install 'geoseg\[xarray\]'"):
+        _ = water.polygons
+    assert water.to_file(tmp_path / "map.gpkg").exists()
 
 
 def test_a_notebook_shows_picture_totals_and_warnings(water: geoseg.Map) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +11,13 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
-from geoseg.cli.app import app
 from rasterio.transform import xy
-from typer.testing import CliRunner
 
 import geoseg
 from geoseg.errors import ModelError, SceneReadError, UsageError
 from tests.api.pixels import CRS, TRANSFORM, reflectance, write_scene
 
 SENSOR = "sentinel-2-l2a-harmonised"
-
-
-def rows(path: Path) -> list[Any]:
-    """Every polygon of the first layer with its columns, as stored."""
-    with closing(sqlite3.connect(path)) as file:
-        (name,) = file.execute("SELECT table_name FROM gpkg_contents WHERE data_type = 'features'").fetchone()
-        return file.execute(f'SELECT * FROM "{name}"').fetchall()
-
-
-def pair(folder: Path) -> tuple[Path, Path]:
-    before = reflectance()
-    after = before.copy()
-    after[:, 10:30, 10:30] = before[:, 48:68, 48:68]
-    return write_scene(folder / "2023-05-01.tif", before), write_scene(folder / "2024-05-01.tif", after)
-
-
-@pytest.mark.parametrize("task", ["flood", "change", "vectorize", "segment"])
-def test_the_map_is_that_of_the_command(tmp_path: Path, task: str) -> None:
-    before, after = pair(tmp_path)
-    raster = tmp_path / "classes.tif"
-    with rasterio.open(
-        raster, "w", driver="GTiff", height=96, width=96, count=1, dtype="uint8", crs=CRS, transform=TRANSFORM
-    ) as file:
-        file.write((reflectance()[1] < 0.1).astype(np.uint8), 1)
-    inputs = {"flood": [before], "change": [before, after], "vectorize": [raster], "segment": [before]}[task]
-    model = {"segment": ["--model", "water-optical", "--sensor", SENSOR]}.get(task, [])
-    further = (
-        [] if task == "vectorize" else ["--raster", tmp_path / "out.tif", "--scores", tmp_path / "score.tif"]
-    )
-    if task == "segment":
-        six = write_six(tmp_path / "six.tif")
-        inputs = [six]
-    command = [task, *inputs, *model, "-o", tmp_path / "out.gpkg", *further]
-    done = CliRunner().invoke(app, [str(item) for item in command])
-    assert done.exit_code == 0, done.output
-    function = getattr(geoseg, task)
-    made = function(*inputs, **({"model": "water-optical", "sensor": SENSOR} if model else {}))
-    assert rows(made.files.polygons) == rows(tmp_path / "out.gpkg")
-    if further:
-        with rasterio.open(made.files.classes) as one, rasterio.open(tmp_path / "out.tif") as other:
-            assert np.array_equal(one.read(), other.read())
-        with rasterio.open(made.files.scores) as one, rasterio.open(tmp_path / "score.tif") as other:
-            assert np.array_equal(one.read(), other.read())
-    else:
-        assert made.classes is None
-        assert made.scores is None
 
 
 def write_six(path: Path) -> Path:

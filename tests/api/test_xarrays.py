@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 import geoseg
 from geoseg.api.arrays import paths_of
@@ -162,6 +163,31 @@ def flipped_rows(array: xarray.DataArray) -> xarray.DataArray:
 
 def flipped_columns(array: xarray.DataArray) -> xarray.DataArray:
     return array.isel(x=slice(None, None, -1))
+
+
+def test_the_transform_is_that_of_the_file_to_the_last_digit(tmp_path: Path) -> None:
+    step = 8.983152841195215e-05
+    transform = Affine(step, 0, 91.62717083337867, 0, -step, 24.416838243067478)
+    path = tmp_path / "scene.tif"
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=96,
+        width=77,
+        count=1,
+        dtype="uint8",
+        crs="EPSG:4326",
+        transform=transform,
+    ) as file:
+        file.write(np.ones((1, 96, 77), np.uint8))
+    array = rioxarray.open_rasterio(path)
+    assert array.rio.transform(recalc=True) != transform
+    with rasterio.open(str(paths_of(array, tmp_path, Georeference()))) as file:
+        assert file.transform == transform
+    with rasterio.open(str(paths_of(array[:, 5:, 7:], tmp_path, Georeference()))) as file:
+        assert file.transform.c == pytest.approx(transform.c + 7 * step, abs=1e-12)
+        assert file.transform.f == pytest.approx(transform.f - 5 * step, abs=1e-12)
 
 
 @pytest.mark.parametrize("change", [flipped_rows, flipped_columns])

@@ -222,6 +222,9 @@ def test_the_merged_map_explains_itself(tmp_path: Path) -> None:
                 "SELECT value FROM gpkg_data_column_constraints WHERE constraint_name = 'segments_class'"
             )
         }
+        # GDAL refuses a range that stands twice.
+        ranges = file.execute("SELECT * FROM gpkg_data_column_constraints WHERE constraint_type = 'range'")
+        assert [row[0] for row in ranges] == ["from_0_to_1"]
     assert titles["segments"] == "Field and wood (segments)"
     assert standards == {RECORD_URI, QGIS_URI, ISO_URI}
     assert (names["area_m2"], names["scene"]) == ("Area (m²)", "Scene")

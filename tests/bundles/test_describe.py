@@ -230,6 +230,16 @@ def test_the_command_in_the_message_of_a_missing_option_runs(
     assert make(path, options).spec.channels == bands
 
 
+@pytest.mark.parametrize(
+    ("sensor", "mean", "scale"),
+    [("sentinel-2-l2a", 1354.4, "1"), ("sentinel-2-l2a", 0.14, "0.0001"), (None, 123.7, "1")],
+)
+def test_the_guessed_scale_fits_the_mean(sensor: str | None, mean: float, scale: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(save_form(tmp_path / "n.onnx"), units=None, scale=None, sensor=sensor, mean=mean)
+    assert f" --scale {scale} " in str(caught.value)
+
+
 def test_a_missing_option_keeps_what_is_given(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         make(save_form(tmp_path / "n.onnx"), mean=None, classes="0=land,7=water:#0000ff")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,6 +115,23 @@ def test_a_wrong_description_names_the_command(network: Path, geoseg: Geoseg) ->
     (network.parent / "model.json").write_text('{"type": "Feature"}')
     _, err = geoseg("models", "show", network.parent, code=4)
     assert "`geoseg models describe NETWORK.onnx` writes a valid model.json" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("models", "describe", "net.pt", "-o", "fields"), ("models", "show", "net.pt"), ("info", "net.pt")],
+)
+def test_a_torch_file_is_told_how_to_become_onnx(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, geoseg: Geoseg
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # As torch.save writes it: a ZIP.
+    with zipfile.ZipFile("net.pt", "w") as file:
+        file.writestr("net/data.pkl", b"")
+    _, err = geoseg(*command, code=4)
+    assert "net.pt: is a torch file, geoseg runs ONNX files" in err
+    assert "geoseg models describe net.onnx" in err
+    assert not (tmp_path / "fields").exists()
 
 
 @pytest.mark.parametrize(

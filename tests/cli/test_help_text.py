@@ -61,6 +61,15 @@ def test_help_fits_80_columns_and_cuts_no_value(
     assert "\n\n\n" not in shown
 
 
+@pytest.mark.parametrize("command", ["flood", "batch flood", "bench run"])
+def test_dots_of_an_argument_stand_once(command: str, geoseg: Geoseg) -> None:
+    usage, *rest = geoseg(*command.split(), "--help")[0].splitlines()
+    assert usage.endswith("]...")
+    assert usage.count("...") == 1
+    name = usage.rpartition("[")[2].removesuffix("]...")
+    assert any(line.strip().startswith(f"{name}... ") for line in rest)
+
+
 def test_arguments_come_first(geoseg: Geoseg) -> None:
     shown, _ = geoseg("info", "--help")
     assert shown.index("\nArguments:\n") < shown.index("\nCommon options:\n") < shown.index("\nReporting:\n")

@@ -389,6 +389,16 @@ def test_backscatter_that_kept_the_name_of_its_source_is_read(tmp_path: Path) ->
         assert opened.band_names == ("vv",)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_picture_in_colours_says_what_it_does_for(tmp_path: Path) -> None:
+    path = stack(tmp_path / "picture.tif", ["B4", "B3", "B2"], "uint8", named=False)
+    with pytest.raises(
+        BandError, match=r"set `--sensor naip` if they are colours, .* not for a water method"
+    ):
+        scene(path)
+    assert scene(path, sensor="naip").band_names == ("red", "green", "blue")
+
+
 def test_known_bands_of_the_ground() -> None:
     assert set(S2.values()) == set(REFLECTANCE)
 

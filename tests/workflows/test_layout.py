@@ -64,6 +64,24 @@ def test_library_has_no_assert() -> None:
         assert not asserts, f"{path}:{asserts[0].lineno} would vanish under python -O"
 
 
+def test_tables_of_pandas_are_of_the_python_interface_alone() -> None:
+    """The core installation has neither package; only `Map.polygons` and what is given to it need them."""
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in _modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([item.name for item in node.names] if isinstance(node, ast.Import) else [node.module])
+        if str(name).partition(".")[0] in {"pandas", "geopandas"}
+    }
+    assert users == {"geoseg/api/map.py"}
+
+
+def test_no_table_of_pandas_is_read() -> None:
+    """`pyogrio.read_dataframe` imports pandas."""
+    assert not [path for path in _modules() if "read_dataframe(" in path.read_text()]
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["flood", "--no-such-option"]])
 def test_start_up_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (

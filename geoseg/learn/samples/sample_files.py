@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyogrio
+import pyogrio.raw
 
 from geoseg.errors import SceneError
 from geoseg.files.doors import opening
@@ -212,6 +212,11 @@ def table_rows(path: Path, *, hint: str = SAMPLE_TABLE) -> Iterator[Mapping[str,
             yield from ({name: text.plain(row[name]) for name in names} for row in text.rows)
             return
         with reading_vector(path) as file:
-            table = pyogrio.read_dataframe(file, read_geometry=False)
-    for row in table.fillna("").astype(str).to_dict("records"):
-        yield {str(key): str(value) for key, value in row.items()}
+            meta, _, _, values = pyogrio.raw.read(file, read_geometry=False)
+    names = [str(name) for name in meta["fields"]]
+    for row in zip(*(cells.tolist() for cells in values), strict=True):
+        # NaN is not equal to itself.
+        yield {
+            name: "" if cell is None or cell != cell else str(cell)  # noqa: PLR0124
+            for name, cell in zip(names, row, strict=True)
+        }

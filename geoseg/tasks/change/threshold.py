@@ -19,6 +19,9 @@ from geoseg.tasks.change.choose import Comparison
 
 LOG = logging.getLogger(__name__)
 
+BEYOND = 2.0
+"""Ratio of a given threshold to the greatest value of the sample, above which the unit may be another."""
+
 SEED_SCORE = 0.9
 """Score of a pixel at the seed threshold; that at the threshold is 0.5."""
 
@@ -84,6 +87,14 @@ def with_threshold(
         LOG,
         f"threshold {threshold:.4g} ({method.measured}), {words}; {share:.1%} of the sample is above{seeds}",
     )
+    greatest = float(values.max())
+    if spec.threshold is not None and threshold > BEYOND * greatest:
+        warn(
+            LOG,
+            "threshold-beyond-values",
+            f"the threshold {threshold:.4g} is far above the greatest value of the sample ({greatest:.3g}, "
+            f"{method.measured}): nothing is mapped as change. Check `--threshold`",
+        )
     if share > 0.5:
         warn(
             LOG,

@@ -19,6 +19,7 @@ from geoseg.methods.cloud import too_bright_for_water
 from geoseg.pixels import Pixels
 from geoseg.scenes.sensor_kind import SensorKind
 from geoseg.spec import FloodSpec, Units
+from geoseg.spec.band_names import COLOURS
 from geoseg.tasks.flood.backscatter_threshold import find_backscatter_threshold
 from geoseg.tasks.flood.choice import (
     CLASSICAL,
@@ -34,7 +35,7 @@ from geoseg.tasks.flood.method import Image, WaterMethod
 from geoseg.tasks.flood.methods import water_methods
 from geoseg.tasks.flood.polarisations import POLARISATIONS, compared, warn_of_borrowed_levels
 from geoseg.tasks.flood.session import measure_scene
-from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold
+from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold, warn_beyond_limits
 from geoseg.tasks.flood.tile_thresholds import require_backscatter
 from geoseg.tasks.flood.uncalibrated import Uncalibrated, find_number_threshold, refuse_one_kind, require_otsu
 
@@ -231,9 +232,12 @@ def _preferred(
             for method in methods
         )
         asked = "" if spec.polarisation == "auto" else f" and `--polarisation {spec.polarisation}`"
+        remedy = "Name bands with `--band NAME=PATH`, or the sensor with `--sensor`"
+        if available and set(available) <= COLOURS:
+            remedy = "Add an infrared band with `--band nir=PATH`, or use a network of colours (`--model`)"
         raise BandError(
             f"no water method fits the bands {', '.join(available) or '(none)'}{asked}; there are {choices}. "
-            "Name bands with `--band NAME=PATH`, or the sensor with `--sensor`"
+            f"{remedy}"
         )
     best = possible[0]
     fallbacks = (method for method in possible if method.name in best.fallbacks)
@@ -342,6 +346,7 @@ def _threshold(
             "" if spec.thresholding == "auto" else f"; `--thresholding {spec.thresholding}` has no effect"
         )
         note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given{unused}")
+        warn_beyond_limits(method, spec.threshold)
         return SceneThreshold(threshold=spec.threshold, scale=rule.scale)
     if spec.thresholding == "auto" and not rule.from_scene:
         note(LOG, f"threshold {rule.fixed:.4g} ({method.measured}), fixed by {method.citation}")

@@ -218,3 +218,17 @@ def _share(rule: Threshold, pooled: Histogram, threshold: float) -> str:
     """Return a text with the share of the sample on the water side."""
     below = pooled.share_below(threshold)
     return f"{(below if rule.water_below else 1 - below):.1%} of the sample is on the water side"
+
+
+def warn_beyond_limits(method: WaterMethod, threshold: float) -> None:
+    """Warn of a threshold that no value of the measure reaches: all or nothing would be water."""
+    low, high = method.threshold.limits
+    if low < threshold < high:
+        return
+    everything = (threshold >= high) == method.threshold.water_below
+    warn(
+        LOG,
+        "threshold-beyond-values",
+        f"the threshold {threshold:.4g} is beyond the values that {method.measured} has ({low:g} to "
+        f"{high:g}): {'everything' if everything else 'nothing'} is mapped as water. Check `--threshold`",
+    )

@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas
 import numpy as np
+import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
@@ -19,7 +19,7 @@ from geoseg.files.text_tables import SUFFIXES, TextTable, read_table
 from geoseg.messages import warn
 from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
-from geoseg.scenes.vector_files import layer_of, reading_vector
+from geoseg.scenes.vector_files import crs_of, layer_of, reading_vector
 
 LOG = logging.getLogger(__name__)
 
@@ -117,17 +117,22 @@ def _none(path: Path) -> Facilities:
 
 def _read_facilities(path: Path, file: Path | str) -> Facilities:
     """Read facilities from a file or its copy; libraries may raise exceptions of their own."""
-    frame = geopandas.read_file(file, layer=layer_of(path, file, LAYER))
-    if not isinstance(frame, geopandas.GeoDataFrame):
+    meta, _, wkb, values = pyogrio.raw.read(file, layer=layer_of(path, file, LAYER), force_2d=True)
+    if wkb is None:
         raise SceneReadError(
             f"`--facilities {path}` has no geometries; give a vector file of points or polygons"
         )
-    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
-    if not len(frame):
+    shapes = shapely.from_wkb(wkb)
+    known = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if not known.any():
         return _none(path)
-    if frame.crs is None:
+    crs = crs_of(path, meta["crs"])
+    if crs is None:
         raise SceneError(f"`--facilities {path}` has no CRS; assign one with `ogr2ogr -a_srs`")
-    inner = frame.geometry.representative_point().to_crs(4326)
-    column = next((name for name in LABELS if name in frame.columns), None)
-    labels = [f"facility {i + 1}" for i in range(len(frame))] if column is None else frame[column].astype(str)
-    return Facilities(points=shapely.get_coordinates(inner.array), labels=tuple(labels), path=path)
+    inner = shapely.get_coordinates(shapely.point_on_surface(shapes[known]))
+    lon, lat = Transformer.from_crs(crs, CRS.from_epsg(4326), always_xy=True).transform(*inner.T)
+    columns = dict(zip(map(str, meta["fields"]), values, strict=True))
+    column = next((name for name in LABELS if name in columns), None)
+    cells = [None] * len(inner) if column is None else columns[column][known].tolist()
+    labels = tuple(f"facility {i + 1}" if cell is None else str(cell) for i, cell in enumerate(cells))
+    return Facilities(points=np.stack([lon, lat], axis=1), labels=labels, path=path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import geopandas
@@ -15,15 +17,15 @@ import shapely
 from tests.api.pixels import CRS, TRANSFORM, reflectance, write_scene
 
 OF_EXTRAS = (
-    "albumentations", "distributed", "exactextract", "lightning", "matplotlib", "obstore", "onnx",
-    "onnxscript", "pyarrow", "pystac_client", "rioxarray", "segmentation_models_pytorch", "tensorboard",
-    "tensorrt", "threadpoolctl", "timm", "torch", "torchgeo", "torchmetrics", "torchvision", "ukis_csmask",
-    "xarray",
+    "albumentations", "distributed", "exactextract", "geopandas", "lightning", "matplotlib", "obstore",
+    "onnx", "onnxscript", "pandas", "pyarrow", "pystac_client", "rioxarray", "segmentation_models_pytorch",
+    "tensorboard", "tensorrt", "threadpoolctl", "timm", "torch", "torchgeo", "torchmetrics", "torchvision",
+    "ukis_csmask", "xarray",
 )  # fmt: skip
 """Packages of the extras as they are imported."""
-CORE = f"""
+CORE = """
 import sys
-sys.modules.update(dict.fromkeys({OF_EXTRAS!r}))
+sys.modules.update(dict.fromkeys({}))
 sys.argv[0] = "geoseg"
 from geoseg.cli import main
 main()
@@ -78,8 +80,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_core_maps_without_the_packages_of_extras(name: str, folder: Path) -> None:
+    run(folder, OF_EXTRAS, COMMANDS[name])
+
+
+def test_sums_of_rasters_need_exactextract_alone(folder: Path) -> None:
+    pytest.importorskip("exactextract", reason="the extra `exposure` is not installed")
+    absent = tuple(name for name in OF_EXTRAS if name != "exactextract")
+    run(folder, absent, ("vectorize", "mask.tif", "-o", "sums.gpkg", "--value", "cells=mask.tif"))
+    with closing(sqlite3.connect(folder / "sums.gpkg")) as file:
+        assert file.execute("SELECT pixels - cells FROM segments").fetchall() == [(0,), (0,)]
+
+
+def run(folder: Path, absent: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    """Run a command in a Python that has none of some packages."""
     done = subprocess.run(
-        [sys.executable, "-c", CORE, *COMMANDS[name]],
+        [sys.executable, "-c", CORE.format(repr(absent)), *arguments],
         cwd=folder, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,20 @@ def test_messages_are_sorted_by_kind() -> None:
     assert (feedback.notes, feedback.warnings, feedback.steps) == (["note: one"], ["two"], [25, 100])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`--value` needs the package exactextract; install it: pip install 'geoseg[fit]'",
+        "geoseg fit requires the extra `fit`; run pip install 'geoseg[fit]' (No module named 'onnx')",
+        "fit.parquet: GeoParquet needs pyarrow; pip install 'geoseg[fit]', or write .gpkg",
+    ],
+)
+def test_a_missing_package_is_installed_by_the_plugin(text: str) -> None:
+    told = program.in_qgis(text)
+    assert "; run the algorithm 'Install geoseg' once more with the package geoseg[fit]" in told
+    assert "pip" not in told
+
+
 def test_an_error_is_that_of_the_program() -> None:
     code = "import sys; sys.stderr.write('note: x\\nerror: no such file\\n'); sys.exit(3)"
     with pytest.raises(program.ProgramError, match=r"^no such file$"):

@@ -16,6 +16,7 @@ from geoseg.tasks.change.methods import change_methods
 from geoseg.tasks.change.methods.mad import GROWTH, MadChange
 from geoseg.tasks.change.session import score_of
 from geoseg.tasks.change.threshold import SEED_SCORE, with_threshold
+from tests.messages import Messages
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 VALUES = np.abs(np.random.default_rng(1).normal(2.0, 0.7, 20_000)).astype(np.float32)
@@ -30,6 +31,14 @@ def fitted(**options: object) -> Comparison:
     method = change_methods()[str(options.get("method", "mad"))]
     comparison = Comparison(method=method, bands=BANDS, compared=BANDS)
     return with_threshold(comparison, spec(**options), VALUES, {"reflectance"})
+
+
+def test_a_threshold_that_no_pixel_reaches(messages: Messages) -> None:
+    greatest = float(VALUES.max())
+    fitted(threshold=1.9 * greatest)
+    assert not messages.warnings
+    fitted(threshold=2.1 * greatest)
+    assert [text for text in messages.warnings if "nothing is mapped as change" in text]
 
 
 def test_plain_mad_grows_from_seeds() -> None:

@@ -91,6 +91,21 @@ def test_the_threshold_given_wins(messages: Messages) -> None:
     assert not messages.warnings
 
 
+@pytest.mark.parametrize(
+    ("threshold", "mapped"), [(2.0, "nothing"), (-1.0, "everything"), (0.9, ""), (-0.9, "")]
+)
+def test_a_threshold_that_no_index_reaches(threshold: float, mapped: str, messages: Messages) -> None:
+    choose(dict(optical(WATER)), request(threshold=threshold, method="ndwi"))
+    found = [text for text in messages.warnings if "beyond the values that NDWI has (-1 to 1)" in text]
+    assert [text for text in found if f": {mapped} is mapped as water" in text] == found
+    assert bool(found) == bool(mapped)
+
+
+def test_backscatter_without_its_sign(messages: Messages) -> None:
+    choose(radar(WATER), request(threshold=21))
+    assert any("(-45 to 5): everything is mapped" in text for text in messages.warnings)
+
+
 def test_clouds_and_snow_are_not_water(messages: Messages) -> None:
     scene = dict(optical(WATER))
     cloud = np.zeros_like(WATER)
@@ -139,7 +154,8 @@ def test_pixels_are_taken_as_well_as_arrays() -> None:
         ({"method": "mndwi"}, ["green", "nir"], "optical", 0, BandError, "swir16"),
         ({"method": "logratio"}, ["vv"], "sar", 0, UsageError, "--before"),
         ({"method": "zscore"}, ["vv"], "sar", 1, UsageError, "2 earlier scenes"),
-        ({}, ["red", "blue"], "optical", 0, BandError, "--band"),
+        ({}, ["red", "blue"], "optical", 0, BandError, "infrared band with `--band nir=PATH`"),
+        ({}, ["b1", "b2"], "optical", 0, BandError, "`--band NAME=PATH`"),
         ({"method": "sar-vv"}, ["hh"], "sar", 0, BandError, "vv"),
         ({"polarisation": "vh"}, ["vv"], "sar", 0, BandError, "vh"),
     ],

@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import geopandas
 import numpy as np
+import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 
@@ -89,6 +90,22 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class MappedPlumes:
+    """The polygons of a map of plumes, in the CRS of its scene."""
+
+    shapes: NDArray[np.object_]
+    """(n,) polygons."""
+    columns: Mapping[str, NDArray[Any]]
+    """(n,) values by column; NaN: no number."""
+
+    @classmethod
+    def read(cls, path: Path) -> MappedPlumes:
+        """Read the polygons of a GeoPackage that `geoseg methane plume` wrote."""
+        meta, _, wkb, values = pyogrio.raw.read(path, layer=task("plume").layer)
+        return cls(shapes=shapely.from_wkb(wkb), columns=dict(zip(meta["fields"], values, strict=True)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Control:
     """The map of a scene without simulated plume."""
 
@@ -104,7 +121,7 @@ class Control:
     """Median over blocks of the threshold."""
     end_ppm_m: float
     """Greatest signal of a plume, at the end of the absorption table."""
-    polygons: geopandas.GeoDataFrame
+    polygons: MappedPlumes
 
     @property
     def reachable(self) -> bool:
@@ -134,8 +151,8 @@ def run_controls(site: InjectionSite, trial: Trial, scratch: Path) -> dict[str, 
             scene=site.pair.name,
             ground=site.pair.ground,
             method=method,
-            plumes=int((polygons["class"] == PLUME).sum()),
-            suspects=int((polygons["class"] == SUSPECT).sum()),
+            plumes=int((polygons.columns["class"] == PLUME).sum()),
+            suspects=int((polygons.columns["class"] == SUSPECT).sum()),
             noise_ppm_m=float(retrieval["noise_ppm_m"]),
             threshold_ppm_m=float(retrieval["threshold_ppm_m"]),
             end_ppm_m=transmittance.end_signal(single=not two_band_methods()[method].weak_band_absorbs),
@@ -230,7 +247,7 @@ class _PlumeMapper:
         scene: SceneSpec | None = None,
         wind: tuple[float, float] | None = None,
         source: tuple[float, float] | None = None,
-    ) -> tuple[geopandas.GeoDataFrame, RunRecord]:
+    ) -> tuple[MappedPlumes, RunRecord]:
         """Return the polygons of a map in the CRS of the scene, and its run record."""
         request = self.trial.request(
             self.site.pair, method, self.output, scene=scene, wind=wind, source=source
@@ -239,7 +256,7 @@ class _PlumeMapper:
             record = map_plumes(request)
         if not isinstance(record, RunRecord):
             raise UsageError("methane plume returned a plan instead of a map")
-        return geopandas.read_file(self.output, layer=task("plume").layer), record
+        return MappedPlumes.read(self.output), record
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -279,10 +296,10 @@ class Target:
             matches[index] = near or shapely.contains_xy(polygon, self.points[:, 0], self.points[:, 1]).any()
         return matches
 
-    def hit(self, polygons: geopandas.GeoDataFrame) -> Hit:
+    def hit(self, polygons: MappedPlumes) -> Hit:
         """Compare a map with the plume."""
-        matches = self.matches(np.asarray(polygons.geometry.array, object))
-        classes = polygons["class"].to_numpy(np.int64)
+        matches = self.matches(polygons.shapes)
+        classes = polygons.columns["class"]
         elsewhere = classes[~matches]
         counts = {
             "polygons": int(matches.sum()),
@@ -292,8 +309,8 @@ class Target:
         if not matches.any():
             return Hit(**counts)
         best = int(classes[matches].min())
-        candidates = polygons[matches & (classes == best)]
-        row = candidates.loc[candidates["pixels"].idxmax()]
+        pixels = np.where(matches & (classes == best), polygons.columns["pixels"], -1)
+        row = {name: cells[int(np.argmax(pixels))] for name, cells in polygons.columns.items()}
         rate, low, high, mass, length = (
             NAN if row[name] is None else float(row[name])
             for name in ("rate_kg_h", "rate_low", "rate_high", "ime_kg", "length_m")

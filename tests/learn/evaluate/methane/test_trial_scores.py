@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import replace
 
-import geopandas
 import numpy as np
 import pytest
 import shapely
@@ -20,7 +19,7 @@ from geoseg.learn.evaluate.methane import trial_scores as scores
 from geoseg.learn.evaluate.methane.evaluation import Evaluation, evaluate
 from geoseg.learn.evaluate.methane.plume_injection import Release
 from geoseg.learn.evaluate.methane.trial import REAL, Trial
-from geoseg.learn.evaluate.methane.trial_runs import Control, Hit, Run, Target
+from geoseg.learn.evaluate.methane.trial_runs import Control, Hit, MappedPlumes, Run, Target
 from geoseg.methods.plume_model import GaussianPlume
 from tests.messages import progress
 
@@ -102,7 +101,7 @@ def test_methods_are_compared_plume_by_plume() -> None:
     assert {(item.targeted_only_first, item.targeted_only_second) for item in comparisons} == {(0, 0)}
 
 
-def frame(boxes: list[tuple[float, float, float, float]], classes: list[int]) -> geopandas.GeoDataFrame:
+def frame(boxes: list[tuple[float, float, float, float]], classes: list[int]) -> MappedPlumes:
     count = len(boxes)
     columns = {
         "class": np.array(classes, np.int64),
@@ -113,7 +112,7 @@ def frame(boxes: list[tuple[float, float, float, float]], classes: list[int]) ->
             for name in ("rate_kg_h", "rate_low", "rate_high", "ime_kg", "length_m")
         },
     }
-    return geopandas.GeoDataFrame(columns, geometry=[shapely.box(*box) for box in boxes], crs=32631)
+    return MappedPlumes(shapes=np.array([shapely.box(*box) for box in boxes], object), columns=columns)
 
 
 def test_what_meets_a_plume() -> None:
