@@ -29,7 +29,7 @@ def with_fill(bands: Sequence[Band]) -> list[Band]:
 
     Speckle hardly gives one value twice. Many pixels of one value were cut off there, or are fill such as -30
     or -50 dB. A cut shows in the darker polarisation first and has values just above it; fill lies in the
-    same pixels of all bands, with a gap around it in one band at least.
+    same pixels of all bands, as one value, with a gap around it in one band at least.
 
     Args:
         bands: polarisations, scaled by product or file.
@@ -48,6 +48,7 @@ def with_fill(bands: Sequence[Band]) -> list[Band]:
     near = (~fill & (np.abs(values - modes) <= _GAP_DB)).sum(axis=1)
     if (
         (modes >= 0).any()
+        or (modes != modes[0]).any()
         or shared < _OFTEN * values.shape[1]
         or (counts == values.shape[1]).any()
         or (shared < _TOGETHER * counts).any()
@@ -55,8 +56,7 @@ def with_fill(bands: Sequence[Band]) -> list[Band]:
     ):
         return list(bands)
     found = [replace(band, nodata=float(value)) for band, value in zip(bands, modes[:, 0], strict=True)]
-    listed = ", ".join(f"{band.nodata:g} of {band.name}" for band in found)
-    note(LOG, f"{listed} lie in the same pixels, apart from other values, and are read as nodata")
+    note(LOG, f"{modes[0, 0]:g} dB, the same pixels of all bands, is read as nodata: hardly a value is near")
     return found
 
 

@@ -39,7 +39,7 @@ def by_name(rules: tuple[TrivialRule, ...]) -> dict[str, TrivialRule]:
                 "VH < Otsu, 5 x 5 mean",
             ],
         ),
-        (("hh",), True, ["everything", "HH < Otsu, 5 x 5 mean"]),
+        (("hh",), True, ["everything", "HH < -16 dB, 5 x 5 mean", "HH < Otsu, 5 x 5 mean"]),
         (
             ("vv", "before:vv"),
             False,
