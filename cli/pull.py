@@ -17,10 +17,12 @@ from geoseg.bundles.find import description_of
 from geoseg.bundles.installed import check_name, user_folder
 from geoseg.bundles.mlm import DESCRIPTION, EXTERNAL_ROLE, ModelAsset, first_problem
 from geoseg.bundles.program import ARTIFACT
-from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
+from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, local_file, weights_name
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.bounded import read_text
+from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input
+from geoseg.files.network import plain
 from geoseg.messages import note
 
 from .fetch import download, has_sha256
@@ -59,10 +61,14 @@ def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> P
     item = read_table(where)
     key, asset = _weights(item, where)
     if not is_remote(asset.href):
-        note(
-            LOG,
-            f"{model}: the bundle contains its weights ({asset.href or 'no address'}); nothing to download",
-        )
+        with loading(where):
+            there = bool(asset.href) and local_file(where.parent, asset.href).is_file()
+        if not there:
+            raise ModelError(
+                f"{where}: the weights ({plain(asset.href) or 'no address'}) are not in the folder of the "
+                "bundle, and no address of http or https is stated; ask its author for them"
+            )
+        note(LOG, f"{model}: the bundle contains its weights ({plain(asset.href)}); nothing to download")
         return where.parent
     if not asset.sha256:
         raise ModelError(

@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from geoseg.errors import OutputError
+from geoseg.files.user_cache import user_cache
 
 from .lazy_packages import import_when_used
 
@@ -42,6 +44,7 @@ def begin() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Plugins of pydantic are looked for in the metadata of every installed package; geoseg uses none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    _keep_cache_of_torch()
     _collect_later()
     # At its end Python searches all objects for cycles, three times; what is left then is of modules. Files
     # of a run are closed and temporary folders removed by their owners, not by that search.
@@ -54,6 +57,18 @@ def begin() -> None:
         sys.stdout = text_stream(1, sys.stdout, quiet=False)
     if sys.stderr is None or sys.stderr is sys.__stderr__:
         sys.stderr = text_stream(2, sys.stderr, quiet=True)
+
+
+def _keep_cache_of_torch() -> None:
+    """Move the cache of torch from `TMPDIR`, where torch makes it even if it compiles nothing, to the user's.
+
+    Where that cannot be written, it stays: torch ends an import that cannot make it.
+    """
+    with suppress(RuntimeError):  # no home
+        folder = user_cache() / "torch"
+        there = next((place for place in folder.parents if os.path.exists(place)), None)
+        if there is not None and os.access(there, os.W_OK | os.X_OK):
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _collect_later() -> None:

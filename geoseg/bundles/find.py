@@ -11,14 +11,14 @@ from contextlib import ExitStack, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from geoseg.bundles.description import model_asset, read_item, to_spec
 from geoseg.bundles.external_data import external_names, sha256_of
 from geoseg.bundles.foreign_weights import check_format
 from geoseg.bundles.installed import all_bundles, check_name, user_folder, warn_of_namesake
 from geoseg.bundles.mlm import DESCRIPTION, NAME
-from geoseg.bundles.pulled import is_remote, weights_name
+from geoseg.bundles.pulled import is_remote, local_file, weights_name
 from geoseg.errors import FetchError, ModelError
 from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
@@ -291,7 +291,7 @@ def _read_description(path: Path) -> ModelSpec:
         if not weights.is_file() and (downloaded.is_file() or not os.access(path.parent, os.W_OK)):
             weights = downloaded
     else:
-        weights = path.parent / unquote(re.sub(r"^file:(//)?", "", href))
+        weights = local_file(path.parent, href)
     if item.classifies:
         from geoseg.bundles.classifier import to_classifier  # noqa: PLC0415 - for classifiers only
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
+from geoseg.bundles.mlm import DESCRIPTION
 from geoseg.errors import ModelError, OutputError
+from geoseg.files.network import plain
 
 REMOTE = frozenset({"http", "https"})
 
@@ -45,6 +47,24 @@ def is_remote(href: str) -> bool:
         return urlsplit(href).scheme.lower() in REMOTE
     except ValueError:
         return False
+
+
+def local_file(folder: Path, href: str) -> Path:
+    """Return the path of an asset that has no address: a file in the folder of the description.
+
+    Raises:
+        ModelError: it is not in this folder, or is at an address of which nothing is downloaded. Others made
+            the description: it may not choose which files of this machine are opened.
+    """
+    name = unquote(re.sub(r"^file:(//)?", "", href))
+    path = PurePosixPath(name)
+    outside = path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive or "\\" in name
+    if outside or "://" in href.removeprefix("file://"):
+        raise ModelError(
+            f"{folder / DESCRIPTION}: names weights at {plain(href)!r}: neither in its folder nor at an "
+            "address of http or https; put the file beside the description"
+        )
+    return folder / path
 
 
 def weights_name(address: str) -> str:

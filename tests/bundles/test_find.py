@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def test_names_of_files_that_no_file_has(href: str, bundle: Path) -> None:
         asset["href"] = href
     path.write_text(json.dumps(item))
     with pytest.raises(ModelError, match=r"(?s)model\.json.*href"):
+        find_model(str(bundle))
+
+
+@pytest.mark.parametrize("href", ["{whole}", "file://{whole}", "../other/{name}", "./a/../../other/{name}"])
+def test_a_description_names_no_weights_outside_its_folder(href: str, bundle: Path, tmp_path: Path) -> None:
+    """They are a good network: who made the description could have any file of this machine opened."""
+    path = bundle / "model.json"
+    item = json.loads(path.read_text())
+    asset = next(asset for asset in item["assets"].values() if "mlm:model" in asset["roles"])
+    (bundle.parent / "other").mkdir()
+    elsewhere = shutil.move(bundle / asset["href"], bundle.parent / "other")
+    asset["href"] = href.format(whole=elsewhere, name=Path(elsewhere).name)
+    path.write_text(json.dumps(item))
+    with pytest.raises(ModelError, match=r"names weights at .* neither in its folder"):
         find_model(str(bundle))
 
 

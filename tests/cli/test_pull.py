@@ -101,9 +101,30 @@ def test_no_hash_no_fetch(
 
 def test_weights_that_are_there_are_not_fetched(cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     bundle = _bundle(tmp_path / "b", "./model.onnx", None)
+    (bundle / "model.onnx").write_bytes(WEIGHTS)
     out, err = geoseg("models", "pull", bundle)
     assert "nothing to download" in err
     assert out.strip() == f"--model {bundle}"
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "./model.onnx",
+        "",
+        "ftp://127.0.0.1/x.onnx",
+        "s3://bucket/x.onnx",
+        "http://[::1",
+        "file:///etc/hostname",
+        "x" * 5000,
+    ],
+)
+def test_weights_that_are_nowhere_are_not_told_as_there(
+    href: str, cache: Path, tmp_path: Path, geoseg: Geoseg
+) -> None:
+    _, err = geoseg("models", "pull", _bundle(tmp_path / "b", href, None), code=4)
+    assert "not in the folder" in err or "neither in its folder" in err or "cannot be read" in err
+    assert not cache.exists()
 
 
 def test_no_such_bundle(cache: Path, geoseg: Geoseg, tmp_path: Path) -> None:

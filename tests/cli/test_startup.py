@@ -129,3 +129,22 @@ def test_a_search_for_cycles_that_is_rarer_already_is_left(tmp_path: Path, befor
         "assert gc.get_threshold() == found and not gc.callbacks\n"
     )
     assert _shell(f"{sys.executable} {program}") == (0, "")
+
+
+def test_the_cache_of_torch_is_not_left_in_the_temporary_folder(tmp_path: Path) -> None:
+    """Where the home cannot be written, torch keeps its own place, without which it cannot be imported."""
+    pytest.importorskip("torch", reason="the extra `train` is not installed")
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "file").write_text("")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from geoseg.cli import startup\nstartup.begin()\n"
+        "from torch._inductor.runtime.cache_dir_utils import cache_dir\nprint(cache_dir())\n"
+    )
+    for home, expected in (("home", tmp_path / "home" / ".cache" / "geoseg" / "torch"), ("file", tmp_path)):
+        unset = "env -u XDG_CACHE_HOME -u TORCHINDUCTOR_CACHE_DIR"
+        line = f"{unset} HOME={tmp_path / home} TMPDIR={tmp_path / 'tmp'} {sys.executable} {program}"
+        code, text = _shell(line)
+        assert (code, text.strip()[: len(str(expected))]) == (0, str(expected))
+        if home == "home":
+            assert not list((tmp_path / "tmp").iterdir())

@@ -27,6 +27,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from geoseg.cli import main as geoseg_main
 
@@ -192,8 +193,19 @@ def _judge(case: Case, folder: Path, before: dict[str, str]) -> None:
         made = [path for path in made if path.is_file()]
     if case.code and made and not is_batch:
         case.faults.append(f"half an output: {made[0].name}")
-    if any(".partial" in path.name or path.name.startswith(".geoseg") for path in made):
-        case.faults.append("scratch files in the folder of outputs")
+    case.faults += _strays(case, made, [*(folder / "home").rglob("*")])
+
+
+def _strays(case: Case, made: list[Path], home: list[Path]) -> Iterator[str]:
+    """Yield what should not be among the outputs or in the home."""
+    for name, found in (("the folder of outputs", made), ("the home", home)):
+        if any(".partial" in path.name or path.name.startswith(".geoseg") for path in found):
+            yield f"scratch files in {name}"
+    if case.code and case.command[:2] == ("models", "pull"):
+        # It writes a folder beside the one that it is given.
+        given = Path(case.command[2]).name
+        if left := [path.name for path in home if given not in path.parts]:
+            yield f"half an output: {left[0]}"
 
 
 def _prepare(index: int, seed: int, corpus: Path, work: Path) -> tuple[Case, Path]:
@@ -324,6 +336,26 @@ def campaign(
     )
 
 
+def run_and_exit(run: Callable[[Path], list[Case]], keep: Path | None) -> NoReturn:
+    """Run cases, print how many broke a promise, and exit with 1 if there are any.
+
+    Args:
+        run: runs them in a folder, and prints those that broke one.
+        keep: the folder, which stays; None: a temporary one.
+    """
+    # Not a TemporaryDirectory, which every forked process would remove when it ends.
+    work = keep or Path(tempfile.mkdtemp(prefix="reliability-"))
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        cases = run(work)
+    finally:
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
+    broken = sum(bool(case.faults) for case in cases)
+    print(f"{len(cases)} cases, {broken} broke a promise")
+    sys.exit(1 if broken else 0)
+
+
 def main() -> None:
     """Run a campaign and print the cases that broke a promise; exit 1 if there are any."""
     parser = argparse.ArgumentParser(
@@ -337,20 +369,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write all cases to this file")
     parser.add_argument("--keep", type=Path, help="folder for the files of cases; default: a temporary one")
     given = parser.parse_args()
-    work = given.keep or Path(tempfile.mkdtemp(prefix="campaign-"))
-    work.mkdir(parents=True, exist_ok=True)
-    try:
+
+    def run(work: Path) -> list[Case]:
         cases = campaign(
             work, count=given.cases, seed=given.seed, jobs=given.jobs, only=given.only, whole=given.whole
         )
-    finally:
-        if not given.keep:
-            shutil.rmtree(work, ignore_errors=True)
-    if given.json:
-        given.json.write_text(json.dumps([asdict(case) for case in cases], indent=1))
-    broken = sum(bool(case.faults) for case in cases)
-    print(f"{len(cases)} cases, {broken} broke a promise")
-    sys.exit(1 if broken else 0)
+        if given.json:
+            given.json.write_text(json.dumps([asdict(case) for case in cases], indent=1))
+        return cases
+
+    run_and_exit(run, given.keep)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +22,16 @@ from tests.reliability import (
     hostile_tables,
     hostile_tiff,
 )
-from tests.reliability.campaign import Case, case_of, in_child, lay_out, make_corpus, run_cases, warm
+from tests.reliability.campaign import (
+    Case,
+    case_of,
+    in_child,
+    lay_out,
+    make_corpus,
+    run_and_exit,
+    run_cases,
+    warm,
+)
 from tests.reliability.subjects import (
     BATCH,
     FIT,
@@ -241,16 +247,7 @@ def main() -> None:
         if given.only
         else numbered[given.offset :: given.every]
     )
-    work = given.keep or Path(tempfile.mkdtemp(prefix="hostile-"))
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        cases = hostile(work, chosen, jobs=given.jobs)
-    finally:
-        if not given.keep:
-            shutil.rmtree(work, ignore_errors=True)
-    broken = sum(bool(case.faults) for case in cases)
-    print(f"{len(cases)} cases, {broken} broke a promise")
-    sys.exit(1 if broken else 0)
+    run_and_exit(lambda work: hostile(work, chosen, jobs=given.jobs), given.keep)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ import os
 import random
 import resource
 import shutil
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.reliability.campaign import Case, case_of, lay_out, make_corpus, run_cases, warm
+from tests.reliability.campaign import Case, case_of, lay_out, make_corpus, run_and_exit, run_cases, warm
 from tests.reliability.subjects import SUBJECTS
 
 Odd = Callable[[Path], None]
@@ -223,19 +221,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
-    work = given.keep or Path(tempfile.mkdtemp(prefix="odd-"))
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        chosen = slice(given.offset, None, given.every)
-        cases = odd_runs(
+    chosen = slice(given.offset, None, given.every)
+    run_and_exit(
+        lambda work: odd_runs(
             work, seed=given.seed, jobs=given.jobs, only=given.only, kind=given.kind, chosen=chosen
-        )
-    finally:
-        if not given.keep:
-            shutil.rmtree(work, ignore_errors=True)
-    broken = sum(bool(case.faults) for case in cases)
-    print(f"{len(cases)} cases, {broken} broke a promise")
-    sys.exit(1 if broken else 0)
+        ),
+        given.keep,
+    )
 
 
 if __name__ == "__main__":
