@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,6 +63,19 @@ def lasting_folder() -> Path:
         OutputError: the folder cannot be created.
     """
     return _LASTING.enter_context(scratch_folder())
+
+
+def link(path: Path, place: Path) -> None:
+    """Link a scratch file to a file that is read, or copy it where links cannot be made.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        place.symlink_to(path.resolve())
+    except OSError:  # Windows without the right to make links
+        with scratching_besides_reading(place.parent):
+            shutil.copyfile(path, place)
 
 
 @contextmanager

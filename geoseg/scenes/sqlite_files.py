@@ -12,7 +12,7 @@ from pathlib import Path
 from geoseg.errors import SceneReadError
 from geoseg.files.inputs import opened
 from geoseg.files.network import plain
-from geoseg.files.scratch import lasting_folder, scratch_folder, scratching_besides_reading
+from geoseg.files.scratch import lasting_folder, link, scratch_folder, scratching_besides_reading
 from geoseg.scenes.file_kinds import SQLITE, file_head
 from geoseg.scenes.subdatasets import subdataset_of
 
@@ -141,11 +141,7 @@ def _lasting(path: Path, *_: tuple[int, int]) -> Path:
     if needs_settling(path):
         place = _copied(path, folder)
     else:
-        try:
-            place.symlink_to(path.resolve())
-        except OSError:  # Windows without the right to make links
-            with scratching_besides_reading(folder):
-                shutil.copyfile(path, place)
+        link(path, place)
     side = path.with_name(f"{path.name}.aux.xml")
     if side.is_file():
         with scratching_besides_reading(folder):

@@ -16,6 +16,7 @@ from pyproj.exceptions import CRSError
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_beside, check_regular, check_within
 from geoseg.files.network import gdal_closed, needs_network, plain
+from geoseg.files.scratch import link, scratch_folder, scratching_besides_reading
 from geoseg.messages import note
 from geoseg.scenes.file_kinds import (
     HEAD,
@@ -38,12 +39,18 @@ _MEMBER_ROOTS = frozenset({"kml", "gpx", "featurecollection"})
 
 _MOST_MEMBERS = 10_000
 
+_GML_ROOT = "featurecollection"
+
+_SCHEMAS = frozenset({".xsd", ".gfs"})
+"""Suffixes of schemas beside a GML file."""
+
 
 @contextmanager
 def reading_vector(path: Path | str) -> Iterator[Path | str]:
     """Check a vector file, and keep GDAL off the network in the block; yields the path to be read.
 
-    That is the file itself, or a copy of a GeoPackage that another program has open (`sqlite_files.settled`).
+    That is the file itself, a copy of a GeoPackage that another program has open (`sqlite_files.settled`), or
+    a link to a GML file.
 
     Vector files are on this machine; a GeoJSON can name a CRS at an address, which GDAL would ask for.
 
@@ -51,9 +58,29 @@ def reading_vector(path: Path | str) -> Iterator[Path | str]:
         SceneReadError: as `check_vector`.
     """
     check_vector(path)
-    with settled(Path(path)) as place, _off_the_network():
+    with settled(Path(path)) as whole, _aside(whole) as place, _off_the_network():
         # Names that are no paths of files, such as members of archives, stay as they are.
         yield path if place == Path(path) else place
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """Yield the place of a file by which GDAL writes nothing beside it: of GML, a link in a scratch folder.
+
+    Beside a GML file without a schema, GDAL writes the schema that it found (`.gfs`). Schemas that are there
+    are linked too: a file names its own, which may have any name.
+
+    Raises:
+        OutputError: the folder for temporary files is full.
+    """
+    if not path.is_file() or root_of(file_head(path)) != _GML_ROOT:
+        yield path
+        return
+    with scratch_folder() as folder, scratching_besides_reading(folder):
+        beside = [item for item in path.absolute().parent.iterdir() if item.suffix.lower() in _SCHEMAS]
+        for item in (path.absolute(), *beside[:_MOST_MEMBERS]):
+            link(item, folder / item.name)
+        yield folder / path.name
 
 
 @contextmanager

@@ -80,9 +80,11 @@ def _locations(tensor: onnx.TensorProto) -> list[Any]:
 
 @contextlib.contextmanager
 def exporting(form: str) -> Iterator[None]:
-    """Silence torch's exporter, and raise its errors as `ModelError`."""
+    """Silence torch's exporter, and raise its errors as `ModelError`; failures to write stay."""
     with (
-        loading("torch", f"cannot export this network to {form}", "choose another network"),
+        loading(
+            "torch", f"cannot export this network to {form}", "choose another network", passing=(OSError,)
+        ),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
     ):

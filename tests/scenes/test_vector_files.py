@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from geoseg.errors import SceneError
 from geoseg.learn.evaluate.sample_reading import read_points
 from geoseg.learn.fit.labels import read_labels
 from geoseg.scenes.polygon_files import columns_of, read_polygons
+from geoseg.scenes.vector_files import reading_vector
 from geoseg.tasks.methane.facility_attribution import read_facilities
 from tests.messages import Messages
 
@@ -106,3 +108,28 @@ def test_shapefiles_are_read_in_the_order_of_their_names(
     found, _ = read_polygons(path)
     assert found[0].bounds[2] == 18
     assert any("has the layers b, m, z: b is read" in note for note in messages.notes)
+
+
+@pytest.mark.parametrize("schema", ["area.xsd", "area.gfs", "other.xsd", ""])
+def test_nothing_is_written_beside_gml(schema: str, tmp_path: Path) -> None:
+    """GDAL writes the schema of a file without one; a schema that the file names is read by any name."""
+    path = tmp_path / "area.gml"
+    shape = shapely.box(15, 41, 16, 42)
+    frame = geopandas.GeoDataFrame({"class": ["7"]}, geometry=[shape], crs="EPSG:4326")
+    frame.to_file(path, driver="GML")
+    if schema == "other.xsd":
+        path.write_text(path.read_text().replace("area.xsd", schema))
+    if schema.endswith(".xsd"):
+        (tmp_path / "area.xsd").rename(tmp_path / schema)
+    else:
+        (tmp_path / "area.xsd").unlink()
+    if schema == "area.gfs":
+        pyogrio.read_info(path)  # writes it
+    before = {item.name: item.read_bytes() for item in tmp_path.iterdir()}
+    copied = shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}_copied")) / path.name
+    with reading_vector(path) as place:
+        info = pyogrio.read_info(place, force_feature_count=True)
+    assert info["features"] == 1
+    assert list(info["dtypes"]) == list(pyogrio.read_info(copied)["dtypes"])
+    assert len(read_polygons(path)[0]) == 1
+    assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == before

@@ -13,7 +13,7 @@ from geoseg.files.onnx_files import DATA
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from geoseg.models.networks.onnx_graph import write_graph  # noqa: E402
+from geoseg.models.networks.onnx_graph import exporting, write_graph  # noqa: E402
 
 from geoseg.learn.train import bundle_export  # noqa: E402
 from geoseg.learn.train.bundle_export import is_half, store_fp16  # noqa: E402
@@ -47,3 +47,9 @@ def test_many_weights_are_stored_as_float16(monkeypatch: pytest.MonkeyPatch) -> 
     assert [is_half(network, form) for form in ("auto", "fp32", "fp16")] == [False, False, True]
     monkeypatch.setattr(bundle_export, "FP16_PARAMETERS", 100)
     assert [is_half(network, form) for form in ("auto", "fp32", "fp16")] == [True, False, True]
+
+
+def test_a_full_disk_is_not_a_fault_of_the_network() -> None:
+    """numpy raises it without a number of the error when a file takes no more."""
+    with pytest.raises(OSError, match="problem writing"), exporting("ONNX"):
+        raise OSError("problem writing element 8192 to file")
