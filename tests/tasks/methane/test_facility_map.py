@@ -209,8 +209,8 @@ def test_memory_does_not_grow_with_height(tmp_path: Path, model: ModelSpec) -> N
             score_windows(model, Mean(), given, progress=lambda *_: None)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    # Only the table of scores grows: 24 bytes a window.
-    assert peaks[1] - peaks[0] < 2 * 24 * 450 * 13
+    # Only the table of scores grows, 24 bytes a window, with the strips that it is put together from.
+    assert peaks[1] - peaks[0] < 3 * 24 * 450 * 13
 
 
 def test_unobserved_pixels_are_the_mean_and_half_is_needed(
