@@ -66,7 +66,7 @@ def write_scene(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("weights", "each"), [("fp16", 2), ("fp32", 4)])
 def test_a_network_of_600_million_weights(weights: str, each: int, tmp_path: Path) -> None:
-    """Random weights; needs 10 GiB of memory, 12 GB of disk and about five minutes of two cores.
+    """Random weights; needs 10 GiB of memory, 12 GB of disk and five to fifteen minutes of two idle cores.
 
     As float32 they are 2.6 GB, more than an ONNX file can hold: they lie beside it.
     """
