@@ -6,12 +6,19 @@ tells in its own words. They write to file descriptor 2, so that `sys.stderr` ge
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import threading
 import warnings
 from types import TracebackType
 
+from geoseg.files.doors import cause
+from geoseg.messages import warn
+
 from .startup import text_stream
+
+LOG = logging.getLogger(__name__)
 
 
 def silence() -> None:
@@ -26,6 +33,9 @@ def silence() -> None:
     # each by both hooks, and ignores it.
     sys.unraisablehook = lambda _: None
     sys.excepthook = _raised_in_python
+    threading.excepthook = _raised_in_thread
+    # Libraries whose loggers have no handler, such as matplotlib without its cache, print by this one.
+    logging.lastResort = logging.NullHandler()
     try:
         if sys.stderr.fileno() != 2:
             return
@@ -47,3 +57,15 @@ def _raised_in_python(
     """Print an exception that ends the program; those raised in callbacks of C have no traceback."""
     if traceback is not None:
         sys.__excepthook__(kind, error, traceback)
+
+
+def _raised_in_thread(raised: threading.ExceptHookArgs) -> None:
+    """Warn of an exception that ended a thread of a library; Python would print its traceback.
+
+    geoseg's own threads hand their exceptions to who waits for them.
+    """
+    if raised.exc_value is not None and not isinstance(raised.exc_value, SystemExit):
+        text = cause(raised.exc_value)
+        warn(
+            LOG, "thread-ended", f"a thread of a library ended ({text}): logs that it writes are not complete"
+        )

@@ -6,6 +6,7 @@ import atexit
 import gc
 import io
 import os
+import shutil
 import signal
 import sys
 import time
@@ -27,6 +28,9 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 UNCOLLECTED = 200_000
 """Objects that are made before the first search for cycles. A short command makes 100,000 to 150,000, nearly
 all of them of modules, which stay: searching them 150 times is a tenth of its time."""
+
+_FREE = 2**20
+"""Bytes that are free where caches are kept."""
 
 _begun = time.monotonic()
 
@@ -62,12 +66,12 @@ def begin() -> None:
 def _keep_cache_of_torch() -> None:
     """Move the cache of torch from `TMPDIR`, where torch makes it even if it compiles nothing, to the user's.
 
-    Where that cannot be written, it stays: torch ends an import that cannot make it.
+    Where that cannot be written or is full, it stays: torch ends an import that cannot make it.
     """
-    with suppress(RuntimeError):  # no home
+    with suppress(RuntimeError, OSError):  # no home
         folder = user_cache() / "torch"
         there = next((place for place in folder.parents if os.path.exists(place)), None)
-        if there is not None and os.access(there, os.W_OK | os.X_OK):
+        if there and os.access(there, os.W_OK | os.X_OK) and shutil.disk_usage(there).free > _FREE:
             os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 

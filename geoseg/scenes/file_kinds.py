@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from geoseg.errors import SceneReadError
+from geoseg.files.bounded import check_regular
 from geoseg.files.network import plain
 
 HEAD = 6000
@@ -41,8 +42,9 @@ def file_head(file: Path | str) -> bytes:
     """Return the first bytes of a file, without a byte order mark and white space.
 
     Raises:
-        SceneReadError: it cannot be read.
+        SceneReadError: it cannot be read, or is a pipe or a device, which may give nothing without end.
     """
+    check_regular(file)
     try:
         with Path(file).open("rb") as opened:
             head = opened.read(HEAD)

@@ -80,13 +80,17 @@ class Spec(BaseModel):
                     field.description = item.help
 
 
+MOST_LETTERS = 2_000
+"""Most characters of the name of a class."""
+
+
 class ClassSpec(Spec):
     """One class of a map: value, label and colour."""
 
     value: Annotated[int, Field(ge=0, le=65_534)]
     """Value in class rasters (16 bits if any value exceeds 254) and in the `class` column. 0 is the
     background, which gets no polygons, unless the description of a model differs."""
-    label: Annotated[str, Field(max_length=2_000)]
+    label: Annotated[str, Field(max_length=MOST_LETTERS)]
     """Name for people."""
     colour: Colour
     """`#rrggbb` in lower case."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from geoseg.spec import text
-from geoseg.spec.base import Spec
+from geoseg.spec.base import MOST_LETTERS, Spec
 from geoseg.spec.fields import Overwrite
 from geoseg.spec.option import INPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
@@ -23,6 +23,10 @@ def _once(entries: Sequence[ClassEntry]) -> Sequence[ClassEntry]:
     for value, label, _ in entries:
         if value in labels:
             raise ValueError(f"value {value} has two labels: {labels[value]} and {label}")
+        if len(label) > MOST_LETTERS:
+            raise ValueError(
+                f"the label of class {value} has {len(label):,} characters; the limit is {MOST_LETTERS:,}"
+            )
         labels[value] = label
     return entries
 

@@ -20,6 +20,7 @@ from pyproj import CRS
 from geoseg.bundles.background import guessed_background
 from geoseg.bundles.mlm import MOST_VALUE
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.bounded import check_label
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.files.text_tables import SUFFIXES, read_table
@@ -116,6 +117,7 @@ def classes_of(files: Sequence[LabelFile]) -> tuple[tuple[ClassSpec, ...], int |
     Raises:
         SceneError: there are fewer than two classes, or more than `MOST_CLASSES`; numbers and names are
             mixed, or a number is not a class value.
+        SceneReadError: a name is too long.
     """
     names = Counter(_key(name) for file in files for name in file.names)
     where = ", ".join(str(file.path) for file in files)
@@ -134,6 +136,8 @@ def classes_of(files: Sequence[LabelFile]) -> tuple[tuple[ClassSpec, ...], int |
         raise SceneError(f"{where}: the class is a number ({numbers[0]}) and a name ({mixed}); use one kind")
     if wrong := [number for number in numbers if not 0 <= number <= 65_534]:
         raise SceneError(f"{where}: {wrong[0]} is not a class; use numbers of 0 to 65534, or names")
+    for name in names:
+        check_label(str(name), f"{where}: the name of a class")
     written = {_key(name): str(name) for file in reversed(files) for name in reversed(file.names)}
     ordered = sorted(names, key=lambda name: (name if isinstance(name, int) else 0, str(name)))
     values = {name: name if isinstance(name, int) else i for i, name in enumerate(ordered, start=1)}

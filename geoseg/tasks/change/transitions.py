@@ -19,6 +19,7 @@ from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, class_dtype, nodata_class
 from geoseg.polygons import Regions
 from geoseg.spec import ClassSpec, TransitionSpec
+from geoseg.spec.base import MOST_LETTERS
 from geoseg.spec.tables import transition_types
 
 NOTHING = ClassSpec(value=0, label="", colour="#8c8c8c")
@@ -32,6 +33,12 @@ WITHIN_CLASS = "change within a class"
 
 FADED = 0.3
 """Share of the colour of the first date in that of a transition."""
+
+
+def _part(label: str) -> str:
+    """Return a label, or the beginning of one that is too long for a part of a label."""
+    most = MOST_LETTERS // 3 - 10
+    return label if len(label) <= most else f"{label[:most]}…"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,9 +112,10 @@ class Transitions:
         """Return a transition as a class of the map."""
         if not self.has_classes and direction is not None:
             return direction.model_copy(update={"value": value})
-        label = f"{first.label} → {second.label}"
+        # Each part has the length of a label, and so has the whole.
+        label = f"{_part(first.label)} → {_part(second.label)}"
         if direction is not None:
-            label += f" ({direction.label})"
+            label += f" ({_part(direction.label)})"
         _, i, j = (int(part) for part in self.split(np.array(value)))
         kind = 0 if self.types is None else int(self.types[i, j])
         named = next((item.colour for item in self.type_classes if item.value == kind), None)

@@ -18,6 +18,7 @@ TOA = ("--sensor", "sentinel-2-l1c", "--reference", "scene.tif", "-o", "map.gpkg
 
 TEXTS: dict[str, tuple[object, ...]] = {
     "facilities of plumes": (*PLUME, "--facilities", "{}", *TOA),
+    "mask": ("flood", "scene.tif", "--mask", "{}", *FLOOD),
     "options": ("flood", "scene.tif", "--config", "{}", *FLOOD),
     "training": ("train", "{}"),
     "set": ("evaluate", "maps", "{}"),

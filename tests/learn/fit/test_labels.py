@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import shapely
 
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.learn.fit.labels import LabelFile, classes_of, positions_of, read_labels
 from tests.learn.fit.made_ground import feature, points, write_labels
 from tests.messages import Messages
@@ -148,6 +148,11 @@ def test_values_of_classes(
 def test_classes_that_cannot_be_fitted_are_an_error(names: tuple[int | str, ...], text: str) -> None:
     with pytest.raises(SceneError, match=text):
         classes_of([labelled(*names)])
+
+
+def test_a_name_without_end_is_damage() -> None:
+    with pytest.raises(SceneReadError, match=r"the name of a class has 3,000 characters"):
+        classes_of([labelled("water", "x" * 3000)])
 
 
 def test_known_classes_have_the_colours_that_readers_expect() -> None:

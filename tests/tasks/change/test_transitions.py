@@ -99,3 +99,12 @@ def test_windows_are_counted_one_by_one() -> None:
         assert isinstance(window, Window)
         decide(planes()[:, :, col : col + 1], np.ones((1, 1), np.bool_), window)
     assert counter.pixels.sum() == 6
+
+
+def test_transitions_of_long_labels_have_labels() -> None:
+    """Each label has the greatest length, with which a transition of two would be longer than any label."""
+    classes = [item.model_copy(update={"label": item.label[:1] * 2000}) for item in LAND.classes[:2]]
+    made = transitions_between((NOTHING, *classes), None, within=False)
+    label = max((item.label for item in made.specs), key=len)
+    assert len(label) < 2000
+    assert label.count("…") == 2
