@@ -6,6 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker a core: with a thread a core in each, waiting threads of OpenMP take half of the time.
+    # Libraries read this when they are imported, and commands that tests start inherit it.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 import pytest
 from hypothesis import settings
 
