@@ -228,18 +228,20 @@ class Grid:
         """Rows and columns of nodes, and the area of the pixel at each node (m²)."""
         node_rows = np.linspace(0.5, max(self.height - 0.5, 0.5), min(33, self.height))
         node_cols = np.linspace(0.5, max(self.width - 0.5, 0.5), min(33, self.width))
-        corner_rows = np.array([-1.0, -1.0, 1.0, 1.0])
-        corner_cols = np.array([-1.0, 1.0, 1.0, -1.0])
-        areas = np.empty((node_rows.size, node_cols.size))
-        for i, row in enumerate(node_rows):
-            for j, col in enumerate(node_cols):
-                # The corners of a block of 2 x 2 pixels differ by more than rounding errors at sub-metre
-                # pixel size; the block is smaller at the edge of the grid, which may be a pole.
-                down, right = min(1.0, row, self.height - row), min(1.0, col, self.width - col)
-                lon, lat = self.lonlat(row + down * corner_rows, col + right * corner_cols)
-                block = abs(self._geod.polygon_area_perimeter(lon, lat)[0])
-                areas[i, j] = block / (4 * down * right)
-        return node_rows, node_cols, areas
+        # The corners of a block of 2 x 2 pixels differ by more than rounding errors at sub-metre pixel size;
+        # the block is smaller at the edge of the grid, which may be a pole.
+        down = np.minimum(1.0, np.minimum(node_rows, self.height - node_rows))
+        right = np.minimum(1.0, np.minimum(node_cols, self.width - node_cols))
+        corner_rows = node_rows[:, np.newaxis] + down[:, np.newaxis] * [-1.0, -1.0, 1.0, 1.0]
+        corner_cols = node_cols[:, np.newaxis] + right[:, np.newaxis] * [-1.0, 1.0, 1.0, -1.0]
+        shape = (node_rows.size, node_cols.size, 4)
+        lons, lats = self.lonlat(
+            np.broadcast_to(corner_rows[:, np.newaxis], shape).ravel(),
+            np.broadcast_to(corner_cols, shape).ravel(),
+        )
+        corners = zip(lons.reshape(-1, 4), lats.reshape(-1, 4), strict=True)
+        blocks = np.array([abs(self._geod.polygon_area_perimeter(lon, lat)[0]) for lon, lat in corners])
+        return node_rows, node_cols, blocks.reshape(shape[:2]) / (4 * down[:, np.newaxis] * right)
 
     def outline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return rows and columns (32,) along the edge, eight to a side, clockwise from the first corner."""

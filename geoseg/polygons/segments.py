@@ -56,7 +56,8 @@ class Segments:
 
     def take(self, index: NDArray[np.bool_]) -> Segments:
         """Return the segments that a mask selects."""
-        return Segments(**{name: getattr(self, name)[index] for name in self.__slots__})
+        at = np.flatnonzero(index)
+        return Segments(**{name: getattr(self, name).take(at) for name in self.__slots__})
 
     def join(self, other: Segments) -> Segments:
         """Append segments with greater names."""
@@ -72,6 +73,22 @@ def among(values: Ints, wanted: Ints) -> NDArray[np.bool_]:
     ascending = np.sort(wanted)
     at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
     return np.asarray(ascending[at] == values)
+
+
+def positions(names: Ints, wanted: Ints) -> Ints:
+    """Return the position of each wanted name in ascending names, all of which are among them.
+
+    Names are numbered in order and few are missing, so that a table of them is small, and several times
+    faster than a search.
+    """
+    if not len(names):
+        return np.zeros(len(wanted), np.int64)
+    first, span = int(names[0]), int(names[-1] - names[0]) + 1
+    if span > 4 * len(names) or span > 8 * len(wanted):
+        return np.searchsorted(names, wanted)
+    table = np.empty(span, np.int64)
+    table[names - first] = np.arange(len(names))
+    return table[wanted - first]
 
 
 def ramp(lengths: Ints) -> Ints:

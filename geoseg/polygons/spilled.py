@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from geoseg.features import members
 from geoseg.files.scratch import Spill
 from geoseg.polygons.graphs import walk_rings
-from geoseg.polygons.segments import Ints, Rings, Segments, among
+from geoseg.polygons.segments import Ints, Rings, Segments, among, positions
 
 Corners = NDArray[np.int32]
 """(n, 3) row, first and last column of segments, as they are stored."""
@@ -62,7 +62,7 @@ class SpilledOutlines:
         self.used = True
         count = len(segments.names)
         known = segments.nexts >= 0
-        targets = np.searchsorted(segments.names, segments.nexts[known])
+        targets = positions(segments.names, segments.nexts[known])
         is_head = np.ones(count, np.bool_)
         is_head[targets] = False
         # Heads first, and tails linked to any head: walks of open rings then begin at a head.

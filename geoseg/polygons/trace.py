@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geoseg.files.scratch import Spill
 from geoseg.pixels import Classes, nodata_class
 from geoseg.polygons.graphs import walk_rings
-from geoseg.polygons.segments import Ints, Rings, Segments, among, join_rings
+from geoseg.polygons.segments import Ints, Rings, Segments, among, join_rings, positions
 from geoseg.polygons.spilled import SpilledOutlines
 
 _NONE = np.empty(0, np.int64)
@@ -115,7 +115,8 @@ class Tracer:
             top: whether the inner side is the lower one.
         """
         inside = (own != 0) & (own != nodata_class(own.dtype))
-        borders, cols, own = borders[inside], cols[inside], own[inside]
+        at = np.flatnonzero(inside)
+        borders, cols, own = borders.take(at), cols.take(at), own.take(at)
         begins = np.ones(len(cols), np.bool_)
         begins[1:] = (cols[1:] != cols[:-1] + 1) | (own[1:] != own[:-1]) | (borders[1:] != borders[:-1])
         starts = np.flatnonzero(begins)
@@ -200,23 +201,24 @@ class Tracer:
         Returns:
             Upper ends without a lower end so far.
         """
-        columns = [waiting[0], *(c[keep] for c, _, _, keep in (*upper, *lower))]
-        names = [waiting[1], *(n[keep] for _, _, n, keep in (*upper, *lower))]
+        columns, names = [waiting[0]], [waiting[1]]
+        ranks = [np.full(len(waiting[0]), -1, np.int64)]
         # At one vertex the link above ends before the link below begins.
-        ranks = [
-            np.full(len(waiting[0]), -1, np.int64),
-            *(2 * rows[keep] + 1 for _, rows, _, keep in upper),
-            *(2 * rows[keep] for _, rows, _, keep in lower),
-        ]
+        for corners, later in ((upper, 1), (lower, 0)):
+            for own_columns, rows, own_names, keep in corners:
+                at = np.flatnonzero(keep)
+                columns.append(own_columns.take(at))
+                names.append(own_names.take(at))
+                ranks.append(2 * rows.take(at) + later)
         column, name, rank = (np.concatenate(part) for part in (columns, names, ranks))
         # One key sorts several times faster than two; no two ends are alike.
         order = np.argsort(column * (int(rank.max(initial=0)) + 2) + rank)
-        column, name, is_upper = column[order], name[order], rank[order] % 2 == 1
+        column, name, is_upper = column[order], name[order], (rank[order] & 1).astype(np.bool_)
         followed = np.zeros(len(order), np.bool_)
         followed[:-1] = is_upper[:-1] & ~is_upper[1:] & (column[1:] == column[:-1])
         above = np.flatnonzero(followed)
         source, target = (above, above + 1) if downwards else (above + 1, above)
-        at = np.searchsorted(self._segments.names, name[source])
+        at = positions(self._segments.names, name[source])
         self._segments.nexts[at] = name[target]
         still = is_upper & ~followed
         return column[still], name[still]
@@ -235,7 +237,7 @@ class Tracer:
         chosen = among(self._segments.regions, regions)
         done = self._segments.take(chosen)
         self._segments = self._segments.take(~chosen)
-        order, offsets = walk_rings(np.searchsorted(done.names, done.nexts))
+        order, offsets = walk_rings(positions(done.names, done.nexts))
         rings = Rings(
             regions=done.regions[order][offsets[:-1]],
             offsets=offsets,

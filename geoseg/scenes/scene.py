@@ -259,9 +259,9 @@ class Scene(Closing):
             for positions in files:
                 members = [chosen[position] for position in positions]
                 values, masks = read_window(members, self._placements[members[0].raster], inner)
+                whole = len(files) == 1 and inner == window
                 # A dtype of numpy is equal to None where it is float64.
-                integers = dtype is not None and dtype.kind in "iu" and values.dtype == dtype
-                if integers and len(files) == 1 and inner == window:
+                if whole and dtype is not None and values.dtype == dtype and _are_finite(values, masks):
                     data = values  # stored values of all bands, in their order
                 else:
                     for position, band, value in zip(positions, members, values, strict=True):
@@ -376,6 +376,11 @@ def finest(bands: Sequence[Band]) -> Grid:
 def _rasters(bands: Sequence[Band]) -> list[Raster]:
     """Return the files of bands, each once, in order."""
     return list(dict.fromkeys(band.raster for band in bands))
+
+
+def _are_finite(values: NDArray[Any], masks: Sequence[NDArray[np.bool_] | None]) -> bool:
+    """Return whether all values of a window are finite; masks of floats leave out those that are not."""
+    return values.dtype.kind in "iu" or all(mask is not None and bool(mask.all()) for mask in masks)
 
 
 def _by_file(bands: Sequence[Band]) -> list[list[int]]:
