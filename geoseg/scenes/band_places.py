@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+import numpy as np
+from pyproj import CRS, Transformer
+
 from geoseg.grid import Grid
 from geoseg.messages import warn
 from geoseg.scenes.bands import Band
@@ -34,19 +37,29 @@ def warn_of_places(bands: Sequence[Band]) -> None:
 
 
 def _common(one: Grid, other: Grid) -> float:
-    """Return the share of the smaller of two grids that both cover, 0..1; 1 where it is not known."""
-    if one.crs is None or other.crs is None or not same_crs(one.crs, other.crs):
+    """Return the share of the smaller of two grids that both cover, 0..1; 1 where it is not known.
+
+    Compared are the bounding boxes in the CRS of the first.
+    """
+    if one.crs is None or other.crs is None:
         return 1.0
     if any(grid.transform.b or grid.transform.d for grid in (one, other)):
         return 1.0
-    (left, bottom, right, top), (left2, bottom2, right2, top2) = _bounds(one), _bounds(other)
+    (left, bottom, right, top), (left2, bottom2, right2, top2) = (
+        _bounds(one, one.crs),
+        _bounds(other, one.crs),
+    )
     width, height = min(right, right2) - max(left, left2), min(top, top2) - max(bottom, bottom2)
     smaller = min((right - left) * (top - bottom), (right2 - left2) * (top2 - bottom2))
-    return max(width, 0.0) * max(height, 0.0) / smaller
+    share = max(width, 0.0) * max(height, 0.0) / smaller
+    return share if np.isfinite(share) else 1.0
 
 
-def _bounds(grid: Grid) -> tuple[float, float, float, float]:
-    """Return left, bottom, right and top in units of the CRS."""
-    x = grid.transform.c, grid.transform.c + grid.transform.a * grid.width
-    y = grid.transform.f, grid.transform.f + grid.transform.e * grid.height
-    return min(x), min(y), max(x), max(y)
+def _bounds(grid: Grid, crs: CRS) -> tuple[float, float, float, float]:
+    """Return left, bottom, right and top of a grid in a CRS; infinite where it is not defined."""
+    rows, cols = grid.outline()
+    transform = grid.transform
+    x, y = transform.a * cols + transform.c, transform.e * rows + transform.f
+    if grid.crs is not None and not same_crs(grid.crs, crs):
+        x, y = Transformer.from_crs(grid.crs, crs, always_xy=True).transform(x, y)
+    return float(np.min(x)), float(np.min(y)), float(np.max(x)), float(np.max(y))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
+from pyproj import Transformer
 
 from geoseg.scenes import open_scene
 from geoseg.spec import SceneSpec
@@ -40,3 +41,16 @@ def test_bands_with_little_common_ground(
         found = [message for message in scene.messages if message.code == "bands-of-several-places"]
     assert bool(found) == told
     assert all("T33UXP_B03.tif" in item.text and "T33UXQ_B08.tif" in item.text for item in found)
+
+
+@pytest.mark.parametrize("away", [0, 30_000])
+def test_bands_of_two_zones(away: float, tmp_path: Path) -> None:
+    green = np.rint(GROUND.reflectance("green") * 1e4).astype(np.uint16)
+    nir = np.rint(GROUND.reflectance("nir") * 1e4).astype(np.uint16)
+    write_raster(tmp_path / "T33UXP_B03.tif", green)
+    x, y = Transformer.from_crs(32633, 32634, always_xy=True).transform(EAST + away, NORTH)
+    place = Affine(10, 0, x, 0, -10, y)
+    write_raster(tmp_path / "T34UCU_B08.tif", nir, transform=place, crs="EPSG:32634")
+    with open_scene(SceneSpec(paths=(str(tmp_path),)), sensors()) as scene:
+        found = [message for message in scene.messages if message.code == "bands-of-several-places"]
+    assert bool(found) == bool(away)

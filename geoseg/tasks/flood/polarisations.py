@@ -34,7 +34,7 @@ def warn_of_borrowed_levels(choice: WaterChoice) -> None:
     warn(
         LOG,
         "levels-of-other-polarisation",
-        f"usual levels of water and land in {' and '.join(bands)} are those of VV and VH of Sentinel-1 (C "
-        "band). At L band (ALOS, SAOCOM, NISAR) bare and dry ground is darker and may be mapped as water; "
-        "sea ice is no land of these levels. Check the map, or set `--threshold`",
+        f"{' and '.join(bands)}: compared with the usual levels of water and land in VV and VH of Sentinel-1 "
+        "(C band). At L band (ALOS, SAOCOM, NISAR) bare and dry ground is darker and may be mapped as water; "
+        "so may sea ice. Check the map, or set `--threshold`",
     )
