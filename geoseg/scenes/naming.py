@@ -50,6 +50,16 @@ class Candidate:
         return (*labels, description) if description else labels
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NamedCandidate:
+    """A candidate band with its name."""
+
+    name: str
+    candidate: Candidate
+    origin: str
+    """How the name was found, for messages and `geoseg info`."""
+
+
 def centre_of(asset: Asset, raster: Raster, index: int) -> float | None:
     """Return a band's centre wavelength in µm from its product's metadata, else from its file."""
     return asset.wavelengths[index - 1] if asset.wavelengths else wavelength_of(raster, index)

@@ -15,14 +15,14 @@ from geoseg.files.doors import opening
 from geoseg.files.inputs import not_an_input
 from geoseg.messages import held, note, replay, warn
 from geoseg.scenes import name_patterns
-from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
+from geoseg.scenes.assembly import candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.band_places import warn_of_places
 from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
 from geoseg.scenes.inner_folders import naming_inner_folders
 from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name, times_in_tag
-from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
+from geoseg.scenes.naming import Candidate, NamedCandidate, centre_of, name_by_words, vocabulary
 from geoseg.scenes.paths import gdal_path, is_local
 from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, LeftOut, Product

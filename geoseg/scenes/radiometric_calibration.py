@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.messages import note, warn
-from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.cubes import CubeCalibration, is_cube_name
+from geoseg.scenes.naming import NamedCandidate
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.providers import names_of, provider_of
 from geoseg.scenes.radar_values import FAINTEST_DB

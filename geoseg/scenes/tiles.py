@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import note
-from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band
 from geoseg.scenes.grid_alignment import overlap
 from geoseg.scenes.name_time import has_clock, time_in_name
+from geoseg.scenes.naming import NamedCandidate
 from geoseg.scenes.product import LeftOut
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.spec.band_names import few_names

@@ -58,6 +58,11 @@ def test_tests_import_the_installed_name() -> None:
                 assert (node.module or "").split(".")[0] not in {"cli", "models", "configs"}, path
 
 
+def test_modules_are_short() -> None:
+    """A module of more than 400 lines holds several things."""
+    assert not [path for path in _modules() if len(path.read_text().splitlines()) > 400]
+
+
 def test_library_has_no_assert() -> None:
     for path in _modules():
         asserts = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
