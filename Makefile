@@ -11,11 +11,14 @@ LINT := $(if $(wildcard $(STAMP)),$(VENV),.venv-lint)
 .PHONY: qgis-plugin dist demo fmt lint imports test test-all test-oldest test-newest constraints docs bench clean
 
 # $(call install,PYTHON,FOLDER,ARGUMENTS OF PIP INSTALL)
+# pip compiles with one core, after it has installed everything; compileall takes all cores. A template that is
+# no Python is skipped.
 define install
 $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "geoseg needs Python 3.11 or newer; say make PYTHON=python3.12")'
 $(1) -m venv $(2)
 $(2)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-$(2)/bin/python -m pip install --quiet $(3)
+$(2)/bin/python -m pip install --quiet --no-compile $(3)
+$(2)/bin/python -m compileall -qq -j 0 $(2)/lib || true
 touch $(2)/.installed
 endef
 

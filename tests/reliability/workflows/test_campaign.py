@@ -23,8 +23,8 @@ def _run(module: str, *arguments: str) -> None:
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
 
 
-def test_sixty_damaged_inputs() -> None:
-    _run("campaign", "--cases", "60", "--seed", "1")
+def test_thirty_damaged_inputs() -> None:
+    _run("campaign", "--cases", "30", "--seed", "1")
 
 
 @pytest.mark.slow
@@ -37,8 +37,8 @@ def test_every_command_maps_what_is_not_damaged() -> None:
     _run("campaign", "--whole")
 
 
-def test_thirty_hostile_inputs() -> None:
-    _run("hostile", "--every", "91")
+def test_fifteen_hostile_inputs() -> None:
+    _run("hostile", "--every", "181")
 
 
 @pytest.mark.slow
@@ -46,8 +46,8 @@ def test_four_hundred_hostile_inputs() -> None:
     _run("hostile", "--every", "7")
 
 
-def test_ten_odd_surroundings() -> None:
-    _run("surroundings", "--every", "41")
+def test_five_odd_surroundings() -> None:
+    _run("surroundings", "--every", "83")
 
 
 @pytest.mark.slow
@@ -55,8 +55,8 @@ def test_all_odd_surroundings() -> None:
     _run("surroundings")
 
 
-def test_three_kills() -> None:
-    _run("kills", "--count", "3")
+def test_two_kills() -> None:
+    _run("kills", "--count", "2")
 
 
 @pytest.mark.slow
