@@ -100,6 +100,8 @@ class EncoderSpec(Spec):
     """Pixel size in m of the training images."""
     dates: tuple[int, int] = (1, 1)
     """Least and greatest number of dates."""
+    dates_apart: bool = False
+    """Whether a patch has the features of each date, one after the other; else it has their mean."""
     metadata: dict[Metadata, Literal["needed", "optional"]] = {}
     """Facts that the weights read, besides pixels."""
     positions: Literal["computed", "interpolated", "rotary", "relative"]
@@ -123,6 +125,10 @@ class EncoderSpec(Spec):
         if not self.patches[0] <= self.patch <= self.patches[1]:
             raise ValueError(f"patch {self.patch} is outside {self.patches[0]} to {self.patches[1]}")
         return self
+
+    def features(self, dates: int) -> int:
+        """Return the number of features of a patch in images of so many dates."""
+        return self.width * dates if self.dates_apart else self.width
 
     @property
     def bands(self) -> dict[str, EncoderBand]:

@@ -238,7 +238,9 @@ def _description(
         resolution=encoder.gsd,
         metadata=metadata_channels(encoder.metadata, date_prefixes(dates)),
         activation="linear",
-        classes=tuple(ClassSpec(value=i, label=f"e{i:02d}", colour="#000000") for i in range(encoder.width)),
+        classes=tuple(
+            ClassSpec(value=i, label=f"e{i:02d}", colour="#000000") for i in range(encoder.features(dates))
+        ),
         background=None,
         weights=Path("model.onnx"),
         input_name="image",

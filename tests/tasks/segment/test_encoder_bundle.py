@@ -19,6 +19,7 @@ from geoseg.tasks.segment.encoder_bundle import EncoderBundle, EncoderChoice, de
 
 NANO = "galileo-nano"
 EXPORT = "geoseg.models.networks.encoders.export_encoder"
+BUILD = "geoseg.models.networks.encoders.build_encoder"
 PLAIN = EncoderChoice(name=NANO, weights="none", patch=4, tile=16)
 RGB = ("blue", "green", "red")
 
@@ -50,6 +51,20 @@ def exported(
     shutil.copytree(exports, cache)
     monkeypatch.setenv("GEOSEG_CACHE", str(cache))
     return encoder_bundle(PLAIN, RGB)
+
+
+def test_prithvi_has_the_features_of_each_date(
+    torch_installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = encoders()["prithvi-eo-2.0-tiny-tl"]
+    small = tiny.model_copy(update={"depth": 2, "layers": (0, 1), "dates": (1, 4)})
+    for module in ("geoseg.tasks.segment.encoder_bundle", BUILD):
+        monkeypatch.setattr(f"{module}.encoders", lambda: {small.name: small})
+    bands = tuple(band.name for band in small.modalities[0].bands)
+    bundle = encoder_bundle(EncoderChoice(name=small.name, weights="none", tile=32), bands, dates=3)
+    assert bundle.width == 3 * small.width
+    planes = np.zeros((1, len(bundle.model.bands) + len(bundle.model.metadata), 32, 32), np.float32)
+    assert features(bundle, planes, "onnxruntime").shape == (1, 3 * small.width, 2, 2)
 
 
 def features(bundle: EncoderBundle, planes: NDArray[np.float32], runtime: str) -> NDArray[np.float32]:
