@@ -12,12 +12,22 @@ from pathlib import Path
 
 from geoseg.cli import main
 
+# Else albumentations asks the network for its newest version when it is imported.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
 PREPARED = [
     "torch",
     "torchvision",
     "lightning",
     "onnx",
     "onnxruntime",
+    "timm",
+    "segmentation_models_pytorch",
+    "albumentations",
+    "onnxscript",
+    "torch.onnx._internal.exporter._core",
+    "rasterio",
+    "scipy.ndimage",
     "geoseg.cli.app",
     "geoseg.learn.train",
 ]
